@@ -1,0 +1,128 @@
+"""The numbered migrations of ``kent.db``; a released one is never edited, a change is a new one."""
+
+from sqlite_utils import Database, Migrations
+
+migrations = Migrations("kent")
+
+_TABLES = """
+CREATE TABLE problems (
+    id TEXT PRIMARY KEY, source TEXT NOT NULL, statement TEXT NOT NULL, entry_point TEXT NOT NULL,
+    stub TEXT NOT NULL, visible_tests TEXT NOT NULL, tests TEXT NOT NULL, tests_hash TEXT NOT NULL,
+    reference TEXT NOT NULL, metadata TEXT NOT NULL, imported_at REAL NOT NULL
+) STRICT;
+CREATE TABLE splits (
+    problem_id TEXT PRIMARY KEY REFERENCES problems(id),
+    split TEXT NOT NULL CHECK (split IN ('train', 'validation', 'test', 'prompt')),
+    rule TEXT NOT NULL
+) STRICT;
+CREATE TABLE rounds (
+    id INTEGER PRIMARY KEY, status TEXT NOT NULL CHECK (status IN ('running', 'done', 'failed')),
+    started_at REAL NOT NULL, finished_at REAL, seed INTEGER NOT NULL, config TEXT NOT NULL,
+    code_version TEXT NOT NULL
+) STRICT;
+CREATE TABLE stage_runs (
+    id INTEGER PRIMARY KEY, round_id INTEGER NOT NULL REFERENCES rounds(id), stage TEXT NOT NULL,
+    attempt INTEGER NOT NULL,
+    status TEXT NOT NULL CHECK (status IN ('running', 'done', 'stopped', 'failed', 'killed', 'skipped')),
+    started_at REAL NOT NULL, finished_at REAL, heartbeat_at REAL, pid INTEGER, pid_start REAL,
+    phase TEXT NOT NULL DEFAULT '', done INTEGER NOT NULL DEFAULT 0, total INTEGER NOT NULL DEFAULT 0,
+    unit TEXT NOT NULL DEFAULT '', error TEXT, metrics TEXT NOT NULL DEFAULT '{}',
+    UNIQUE (round_id, stage, attempt)
+) STRICT;
+CREATE TABLE samples (
+    id INTEGER PRIMARY KEY, problem_id TEXT NOT NULL REFERENCES problems(id),
+    generator_id TEXT NOT NULL, protocol TEXT NOT NULL, params TEXT NOT NULL,
+    params_hash TEXT NOT NULL, idx INTEGER NOT NULL, seed INTEGER NOT NULL,
+    completion TEXT NOT NULL, code TEXT NOT NULL, program_hash TEXT NOT NULL,
+    tokens INTEGER NOT NULL, logprob REAL, finish_reason TEXT NOT NULL,
+    stage_run_id INTEGER NOT NULL REFERENCES stage_runs(id), created_at REAL NOT NULL,
+    UNIQUE (problem_id, generator_id, protocol, params_hash, idx)
+) STRICT;
+CREATE INDEX samples_program ON samples(program_hash);
+CREATE TABLE verdicts (
+    id INTEGER PRIMARY KEY, program_hash TEXT NOT NULL, tests_hash TEXT NOT NULL,
+    sandbox_version TEXT NOT NULL, sandbox_level TEXT NOT NULL, verdict TEXT NOT NULL CHECK (
+        verdict IN ('passed', 'failed', 'error', 'syntax_error', 'timeout', 'out_of_memory',
+                    'crashed', 'violation')),
+    failure TEXT, cpu_s REAL NOT NULL, wall_s REAL NOT NULL, peak_memory_mb REAL NOT NULL,
+    output_head TEXT NOT NULL, output_tail TEXT NOT NULL,
+    stage_run_id INTEGER REFERENCES stage_runs(id), created_at REAL NOT NULL,
+    UNIQUE (program_hash, tests_hash, sandbox_version, sandbox_level)
+) STRICT;
+CREATE TABLE models (
+    id TEXT PRIMARY KEY, kind TEXT NOT NULL, version INTEGER NOT NULL,
+    parent TEXT REFERENCES models(id), config TEXT NOT NULL,
+    status TEXT NOT NULL CHECK (status IN ('training', 'candidate', 'champion', 'retired', 'rejected')),
+    generator_id TEXT, checkpoint TEXT, sha256 TEXT, code_version TEXT NOT NULL,
+    stage_run_id INTEGER NOT NULL REFERENCES stage_runs(id), created_at REAL NOT NULL,
+    UNIQUE (kind, version)
+) STRICT;
+CREATE UNIQUE INDEX one_champion ON models(kind) WHERE status = 'champion';
+CREATE TABLE training_examples (
+    model_id TEXT NOT NULL REFERENCES models(id), sample_id INTEGER NOT NULL REFERENCES samples(id),
+    verdict_id INTEGER NOT NULL REFERENCES verdicts(id),
+    PRIMARY KEY (model_id, sample_id)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE evaluations (
+    id INTEGER PRIMARY KEY, stage_run_id INTEGER NOT NULL REFERENCES stage_runs(id),
+    model_id TEXT NOT NULL REFERENCES models(id), problem_set TEXT NOT NULL, split TEXT NOT NULL,
+    protocol TEXT NOT NULL, metric TEXT NOT NULL, value REAL, low REAL, high REAL,
+    n INTEGER NOT NULL, created_at REAL NOT NULL,
+    UNIQUE (stage_run_id, model_id, problem_set, split, protocol, metric)
+) STRICT;
+CREATE TABLE promotions (
+    id INTEGER PRIMARY KEY, stage_run_id INTEGER NOT NULL REFERENCES stage_runs(id),
+    kind TEXT NOT NULL, candidate TEXT NOT NULL REFERENCES models(id),
+    champion TEXT REFERENCES models(id), decision TEXT NOT NULL CHECK (decision IN ('promoted', 'kept')),
+    effect REAL, low REAL, high REAL, p_value REAL, alpha REAL NOT NULL, looks INTEGER NOT NULL,
+    n INTEGER NOT NULL, reason TEXT NOT NULL, created_at REAL NOT NULL,
+    UNIQUE (candidate, stage_run_id)
+) STRICT;
+CREATE TABLE events (
+    id INTEGER PRIMARY KEY, at REAL NOT NULL, level TEXT NOT NULL, kind TEXT NOT NULL,
+    message TEXT NOT NULL, round_id INTEGER REFERENCES rounds(id),
+    stage_run_id INTEGER REFERENCES stage_runs(id), data TEXT NOT NULL
+) STRICT;
+CREATE TABLE processes (
+    pid INTEGER NOT NULL, pid_start REAL NOT NULL, role TEXT NOT NULL, command TEXT NOT NULL,
+    registered_at REAL NOT NULL, PRIMARY KEY (pid, pid_start)
+) STRICT;
+"""
+
+# A model may only ever have learned from train problems; no row that says otherwise can exist,
+# and a problem that was learned from can never leave the train split.
+_GUARDS = """
+CREATE TRIGGER guard_training_examples BEFORE INSERT ON training_examples
+WHEN (SELECT s.split FROM splits s JOIN samples x ON x.problem_id = s.problem_id
+      WHERE x.id = NEW.sample_id) IS NOT 'train'
+BEGIN SELECT RAISE(ABORT, 'split guard: the sample is not of a train problem'); END;
+CREATE TRIGGER guard_training_examples_update BEFORE UPDATE ON training_examples
+BEGIN SELECT RAISE(ABORT, 'split guard: training examples are never changed'); END;
+CREATE TRIGGER guard_splits_update BEFORE UPDATE ON splits WHEN NEW.split IS NOT OLD.split
+BEGIN SELECT RAISE(ABORT, 'split guard: the split of a problem is never changed'); END;
+CREATE TRIGGER guard_splits_delete BEFORE DELETE ON splits
+BEGIN SELECT RAISE(ABORT, 'split guard: the split of a problem is never removed'); END;
+CREATE TRIGGER guard_samples_move BEFORE UPDATE OF problem_id ON samples
+BEGIN SELECT RAISE(ABORT, 'split guard: a sample never changes its problem'); END;
+"""
+
+
+@migrations()
+def m001_initial(db: Database) -> None:
+    """Problems, samples, verdicts, models, evaluations, rounds: all that the first stage needs."""
+    for script in (_TABLES, _GUARDS):
+        for statement in _statements(script):
+            db.execute(statement)
+
+
+def _statements(script: str) -> list[str]:
+    """The script's single statements; a trigger's body ends with ``END;`` on its own."""
+    import sqlite3
+
+    statements, current = [], ""
+    for line in script.strip().splitlines():
+        current += line + "\n"
+        if sqlite3.complete_statement(current):
+            statements.append(current)
+            current = ""
+    return statements

@@ -1,0 +1,113 @@
+"""The sandbox's vocabulary: programs and tests in, verdicts out.
+
+A :class:`Tests` object says how a candidate is judged. In ``data`` mode only the inputs of its
+calls are sent to the process that runs the candidate; the values that come back are compared with
+``expected`` outside of it, so that no program can forge a verdict. In ``split`` mode ``test_code``
+runs in a second sandboxed process and calls the candidate by messages.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Literal
+
+
+class Word(StrEnum):
+    """What the sandbox says of a program and its tests."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    ERROR = "error"
+    SYNTAX_ERROR = "syntax_error"
+    TIMEOUT = "timeout"
+    OUT_OF_MEMORY = "out_of_memory"
+    CRASHED = "crashed"
+    VIOLATION = "violation"
+    NOT_JUDGED = "not_judged"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one program may use: CPU and wall seconds, megabytes of address space, bytes of output.
+
+    ``cpu_s`` decides ``timeout``; ``wall_s`` is the backstop for programs that sleep.
+    """
+
+    cpu_s: float = 4.0
+    wall_s: float = 20.0
+    memory_mb: int = 512
+    output_bytes: int = 65536
+    result_bytes: int = 4 * 2**20
+    open_files: int = 64
+    processes: int = 32
+    file_mb: int = 16
+
+
+@dataclass(frozen=True)
+class Call:
+    """One test: ``function(*args, **kwargs)`` is to satisfy ``compare`` against ``expected``.
+
+    ``compare``: ``eq`` (Python's ``==``), ``truthy``, ``falsy``, ``close`` (numbers, also nested,
+    within ``tolerance``, absolute or relative), ``set_eq`` (equal as sets). ``function`` of None
+    means the program's entry point. Arguments and ``expected`` are plain data of built-in types.
+    """
+
+    args: tuple[Any, ...]
+    expected: Any
+    kwargs: dict[str, Any] = field(default_factory=dict)
+    function: str | None = None
+    compare: Literal["eq", "truthy", "falsy", "close", "set_eq"] = "eq"
+    tolerance: float = 0.0
+
+
+@dataclass(frozen=True)
+class Tests:
+    """How a candidate is judged, and why in this mode (``reason``)."""
+
+    mode: Literal["data", "split"]
+    entry_point: str
+    calls: tuple[Call, ...] = ()
+    setup_code: str = ""
+    test_code: str = ""
+    reason: str = ""
+    __test__ = False  # not a pytest class
+
+
+@dataclass(frozen=True)
+class Program:
+    """A candidate, what it is judged by, and a ``key`` that its verdict will carry."""
+
+    key: str
+    code: str
+    tests: Tests
+    limits: Limits | None = None
+
+
+@dataclass(frozen=True)
+class Failure:
+    """The first call that went wrong: its index, exception type, short text, line in the candidate."""
+
+    call: int | None = None
+    type: str = ""
+    text: str = ""
+    line: int | None = None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was found: CPU and wall in seconds, peak memory in MiB, capped output."""
+
+    key: str
+    word: Word
+    failure: Failure | None = None
+    cpu_s: float = 0.0
+    wall_s: float = 0.0
+    peak_memory_mb: float = 0.0
+    output_head: str = ""
+    output_tail: str = ""
+    level: str = ""
+    version: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """True when every call did what it should."""
+        return self.word is Word.PASSED

@@ -1,0 +1,84 @@
+"""The trainers' settings, typed and bounded; ``kent.config`` composes them into ``kent.toml``."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Section(BaseModel):
+    """A table of ``kent.toml``: unknown keys are refused, values are checked, nothing changes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class GeneratorConfig(Section):
+    """Who writes code, and how it samples."""
+
+    backend: Literal["auto", "llama.cpp", "vllm", "openai"] = Field(
+        "auto", description="auto: vllm where it is installed with CUDA, else llama.cpp"
+    )
+    model: str = Field(
+        "qwen2.5-coder-0.5b-instruct", description="a name of `kent model list`, or a path"
+    )
+    temperature: float = Field(0.8, ge=0, le=2)
+    top_p: float = Field(0.95, gt=0, le=1)
+    max_tokens: int = Field(384, ge=16, le=8192)
+    parallel: int = Field(16, ge=1, le=1024, description="requests in flight")
+    context: int = Field(2048, ge=256, le=131072, description="tokens a request may use")
+    threads: int = Field(0, ge=0, le=1024, description="0: all cores (llama.cpp)")
+    gpu_memory: float = Field(0.85, gt=0, le=1, description="share of the card (vllm)")
+    kv_cache_gb: float = Field(4.0, gt=0, le=1024, description="key-value cache on a CPU (vllm)")
+    base_url: str = Field("http://127.0.0.1:8000/v1", description="server (openai)")
+    api_key_env: str = Field("OPENAI_API_KEY", description="variable with the key (openai)")
+    request_timeout_s: float = Field(600, gt=0, le=86400)
+
+
+class TasksConfig(Section):
+    """Where problems come from and how they are split."""
+
+    data_dir: Path | None = Field(None, description="folder with data files; KENT_DATA overrides")
+    train: str = Field("auto", description="auto, mbpp, mbpp-sanitized, basics")
+    mbpp_split: Literal["official", "seed"] = Field("official")
+    hub: bool = Field(True, description="ask the Hugging Face Hub where no folder has the data")
+    max_train: int = Field(0, ge=0, description="0: all")
+    max_validation: int = Field(0, ge=0, description="0: all")
+    max_test: int = Field(0, ge=0, description="0: all")
+
+
+class SandboxConfig(Section):
+    """How untrusted code is run."""
+
+    workers: int = Field(0, ge=0, le=1024, description="0: one a core")
+    cpu_s: float = Field(4.0, gt=0, le=600)
+    wall_s: float = Field(20.0, gt=0, le=3600)
+    memory_mb: int = Field(512, ge=64, le=1_048_576)
+
+
+class CriticConfig(Section):
+    """Samples, labels and the soft verifier."""
+
+    protocol: Literal["visible1", "seed"] = Field(
+        "visible1", description="visible1: the prompt shows one test; seed: it shows all"
+    )
+    samples_per_problem: int = Field(4, ge=1, le=1000, description="new ones a round, train")
+    eval_samples_per_problem: int = Field(4, ge=2, le=1000, description="validation and test")
+    max_samples_per_problem: int = Field(400, ge=1, le=100000)
+    feature_model: str = Field(
+        "generator", description="whose frozen hidden states the head sees; generator: the same"
+    )
+    feature_batch: int = Field(16, ge=1, le=1024, description="programs a forward pass")
+    epochs: int = Field(60, ge=1, le=10000)
+    learning_rate: float = Field(1e-3, gt=0, le=1)
+    weight_decay: float = Field(1e-2, ge=0, le=10)
+    alpha: float = Field(0.05, gt=0, lt=1, description="of the promotion test")
+
+
+class TrainerSettings(Section):
+    """Everything a stage may read."""
+
+    seed: int = Field(0, ge=0, le=2**31 - 1)
+    generator: GeneratorConfig = Field(default_factory=GeneratorConfig)
+    tasks: TasksConfig = Field(default_factory=TasksConfig)
+    sandbox: SandboxConfig = Field(default_factory=SandboxConfig)
+    critic: CriticConfig = Field(default_factory=CriticConfig)

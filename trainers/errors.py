@@ -1,0 +1,21 @@
+"""Errors of the trainers by boundary; each message says what is wrong and what to do."""
+
+
+class TrainerError(Exception):
+    """Something that a stage needs is missing or broken; the stage cannot go on."""
+
+
+class TaskError(TrainerError):
+    """A problem source is absent, broken or unknown."""
+
+
+class GeneratorError(TrainerError):
+    """A generator could not start, died, or answered garbage."""
+
+
+class WeightsError(TrainerError):
+    """A model's weights are missing, cut, or not what their hash says."""
+
+
+class CheckpointError(TrainerError):
+    """A checkpoint is missing or is not what its hash says."""
