@@ -139,7 +139,7 @@ def bootstrap(
     columns: Array,
     statistic: Callable[[Array], Array],
     *,
-    method: Literal["percentile", "basic"] = "percentile",
+    method: Literal["percentile", "outer"] = "percentile",
     seed: int = 0,
     resamples: int = RESAMPLES,
 ) -> Figure:
@@ -150,8 +150,8 @@ def bootstrap(
     Args:
         columns: (problems, columns) of finite numbers.
         statistic: maps (..., columns) of means to (...); NaN where undefined.
-        method: ``percentile`` takes the resamples' quantiles, ``basic`` mirrors them about the
-            value, which is the one for a statistic that resampling pushes in one direction.
+        method: ``percentile`` takes the resamples' quantiles; ``outer`` also mirrors them about
+            the value and takes the outer bounds, for a statistic that resampling pushes one way.
         seed: of the resampling.
         resamples: how many.
     """
@@ -168,8 +168,8 @@ def bootstrap(
         return Figure(value, None, None, n)
     tail = (1 - CONFIDENCE) / 2
     low, high = (float(q) for q in np.nanquantile(drawn, [tail, 1 - tail]))
-    if method == "basic":
-        low, high = 2 * value - high, 2 * value - low
+    if method == "outer":
+        low, high = min(low, 2 * value - high), max(high, 2 * value - low)
     return Figure(value, min(low, value), max(high, value), n)
 
 
@@ -302,8 +302,9 @@ def ece(
     """Measure expected calibration error: |mean p - pass rate| averaged by the bins' shares.
 
     ``mass`` puts the same number of samples in each bin (ties stay together), ``width`` cuts
-    [0, 1] evenly. The bins stay as they are while problems are resampled; the interval is the
-    basic one since resampling, like a small sample, adds to the error. ``n`` counts samples.
+    [0, 1] evenly. The bins stay as they are while problems are resampled. A small sample adds to
+    this error and so does resampling it: the value is rather too high, most so for a model that is
+    calibrated, and the interval is the outer one. ``n`` counts samples.
     Sources: Naeini et al. 2015 (AAAI); Nixon et al. 2019 for equal mass.
     """
     p, y = _pair(probabilities, labels)
@@ -328,7 +329,7 @@ def ece(
         gaps, sizes = means[..., :n_bins], means[..., n_bins:]
         return np.asarray(np.abs(gaps).sum(axis=-1) / sizes.sum(axis=-1))
 
-    figure = bootstrap(columns, error, method="basic", seed=seed)
+    figure = bootstrap(columns, error, method="outer", seed=seed)
     low = None if figure.low is None else max(0.0, figure.low)
     return Figure(figure.value, low, figure.high, p.size)
 
