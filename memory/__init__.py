@@ -1,0 +1,1 @@
+"""What is remembered: the SQLite store and the files beside it."""

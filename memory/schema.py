@@ -1,5 +1,7 @@
 """The numbered migrations of ``kent.db``; a released one is never edited, a change is a new one."""
 
+import sqlite3
+
 from sqlite_utils import Database, Migrations
 
 migrations = Migrations("kent")
@@ -20,13 +22,16 @@ CREATE TABLE rounds (
     started_at REAL NOT NULL, finished_at REAL, seed INTEGER NOT NULL, config TEXT NOT NULL,
     code_version TEXT NOT NULL
 ) STRICT;
+CREATE UNIQUE INDEX one_running_round ON rounds(status) WHERE status = 'running';
 CREATE TABLE stage_runs (
     id INTEGER PRIMARY KEY, round_id INTEGER NOT NULL REFERENCES rounds(id), stage TEXT NOT NULL,
     attempt INTEGER NOT NULL,
-    status TEXT NOT NULL CHECK (status IN ('running', 'done', 'stopped', 'failed', 'killed', 'skipped')),
+    status TEXT NOT NULL CHECK (
+        status IN ('running', 'done', 'stopped', 'failed', 'killed', 'skipped')),
     started_at REAL NOT NULL, finished_at REAL, heartbeat_at REAL, pid INTEGER, pid_start REAL,
-    phase TEXT NOT NULL DEFAULT '', done INTEGER NOT NULL DEFAULT 0, total INTEGER NOT NULL DEFAULT 0,
-    unit TEXT NOT NULL DEFAULT '', error TEXT, metrics TEXT NOT NULL DEFAULT '{}',
+    phase TEXT NOT NULL DEFAULT '', done INTEGER NOT NULL DEFAULT 0,
+    total INTEGER NOT NULL DEFAULT 0, unit TEXT NOT NULL DEFAULT '', error TEXT,
+    metrics TEXT NOT NULL DEFAULT '{}',
     UNIQUE (round_id, stage, attempt)
 ) STRICT;
 CREATE TABLE samples (
@@ -39,6 +44,7 @@ CREATE TABLE samples (
     UNIQUE (problem_id, generator_id, protocol, params_hash, idx)
 ) STRICT;
 CREATE INDEX samples_program ON samples(program_hash);
+CREATE INDEX samples_run ON samples(stage_run_id, tokens);
 CREATE TABLE verdicts (
     id INTEGER PRIMARY KEY, program_hash TEXT NOT NULL, tests_hash TEXT NOT NULL,
     sandbox_version TEXT NOT NULL, sandbox_level TEXT NOT NULL, verdict TEXT NOT NULL CHECK (
@@ -49,10 +55,12 @@ CREATE TABLE verdicts (
     stage_run_id INTEGER REFERENCES stage_runs(id), created_at REAL NOT NULL,
     UNIQUE (program_hash, tests_hash, sandbox_version, sandbox_level)
 ) STRICT;
+CREATE INDEX verdicts_run ON verdicts(stage_run_id, verdict);
 CREATE TABLE models (
     id TEXT PRIMARY KEY, kind TEXT NOT NULL, version INTEGER NOT NULL,
     parent TEXT REFERENCES models(id), config TEXT NOT NULL,
-    status TEXT NOT NULL CHECK (status IN ('training', 'candidate', 'champion', 'retired', 'rejected')),
+    status TEXT NOT NULL CHECK (
+        status IN ('training', 'candidate', 'champion', 'retired', 'rejected')),
     generator_id TEXT, checkpoint TEXT, sha256 TEXT, code_version TEXT NOT NULL,
     stage_run_id INTEGER NOT NULL REFERENCES stage_runs(id), created_at REAL NOT NULL,
     UNIQUE (kind, version)
@@ -73,7 +81,8 @@ CREATE TABLE evaluations (
 CREATE TABLE promotions (
     id INTEGER PRIMARY KEY, stage_run_id INTEGER NOT NULL REFERENCES stage_runs(id),
     kind TEXT NOT NULL, candidate TEXT NOT NULL REFERENCES models(id),
-    champion TEXT REFERENCES models(id), decision TEXT NOT NULL CHECK (decision IN ('promoted', 'kept')),
+    champion TEXT REFERENCES models(id),
+    decision TEXT NOT NULL CHECK (decision IN ('promoted', 'kept')),
     effect REAL, low REAL, high REAL, p_value REAL, alpha REAL NOT NULL, looks INTEGER NOT NULL,
     n INTEGER NOT NULL, reason TEXT NOT NULL, created_at REAL NOT NULL,
     UNIQUE (candidate, stage_run_id)
@@ -83,27 +92,40 @@ CREATE TABLE events (
     message TEXT NOT NULL, round_id INTEGER REFERENCES rounds(id),
     stage_run_id INTEGER REFERENCES stage_runs(id), data TEXT NOT NULL
 ) STRICT;
+CREATE INDEX events_level ON events(level);
 CREATE TABLE processes (
     pid INTEGER NOT NULL, pid_start REAL NOT NULL, role TEXT NOT NULL, command TEXT NOT NULL,
     registered_at REAL NOT NULL, PRIMARY KEY (pid, pid_start)
 ) STRICT;
 """
 
-# A model may only ever have learned from train problems; no row that says otherwise can exist,
-# and a problem that was learned from can never leave the train split.
+# A model may only ever have learned from train problems, by the verdict on that very program. No
+# row that says otherwise can come to be, and a problem that was learned from can never leave the
+# train split: not by an update, a removal, or a REPLACE, which SQLite does as removal and insert.
 _GUARDS = """
 CREATE TRIGGER guard_training_examples BEFORE INSERT ON training_examples
 WHEN (SELECT s.split FROM splits s JOIN samples x ON x.problem_id = s.problem_id
       WHERE x.id = NEW.sample_id) IS NOT 'train'
 BEGIN SELECT RAISE(ABORT, 'split guard: the sample is not of a train problem'); END;
+CREATE TRIGGER guard_training_examples_verdict BEFORE INSERT ON training_examples
+WHEN (SELECT program_hash FROM samples WHERE id = NEW.sample_id)
+    IS NOT (SELECT program_hash FROM verdicts WHERE id = NEW.verdict_id)
+BEGIN SELECT RAISE(ABORT, 'label guard: the verdict is not on the program of the sample'); END;
 CREATE TRIGGER guard_training_examples_update BEFORE UPDATE ON training_examples
 BEGIN SELECT RAISE(ABORT, 'split guard: training examples are never changed'); END;
-CREATE TRIGGER guard_splits_update BEFORE UPDATE ON splits WHEN NEW.split IS NOT OLD.split
+CREATE TRIGGER guard_splits_insert BEFORE INSERT ON splits
+WHEN EXISTS (SELECT 1 FROM splits WHERE problem_id = NEW.problem_id AND split IS NOT NEW.split)
+BEGIN SELECT RAISE(ABORT, 'split guard: the split of a problem is never changed'); END;
+CREATE TRIGGER guard_splits_update BEFORE UPDATE ON splits
+WHEN NEW.split IS NOT OLD.split OR NEW.problem_id IS NOT OLD.problem_id
 BEGIN SELECT RAISE(ABORT, 'split guard: the split of a problem is never changed'); END;
 CREATE TRIGGER guard_splits_delete BEFORE DELETE ON splits
 BEGIN SELECT RAISE(ABORT, 'split guard: the split of a problem is never removed'); END;
-CREATE TRIGGER guard_samples_move BEFORE UPDATE OF problem_id ON samples
-BEGIN SELECT RAISE(ABORT, 'split guard: a sample never changes its problem'); END;
+CREATE TRIGGER guard_samples_insert BEFORE INSERT ON samples
+WHEN EXISTS (SELECT 1 FROM samples WHERE id = NEW.id)
+BEGIN SELECT RAISE(ABORT, 'split guard: a sample is never replaced'); END;
+CREATE TRIGGER guard_samples_update BEFORE UPDATE OF id, problem_id, code, program_hash ON samples
+BEGIN SELECT RAISE(ABORT, 'split guard: a sample never changes its problem or its code'); END;
 """
 
 
@@ -116,9 +138,7 @@ def m001_initial(db: Database) -> None:
 
 
 def _statements(script: str) -> list[str]:
-    """The script's single statements; a trigger's body ends with ``END;`` on its own."""
-    import sqlite3
-
+    """Cut a script into single statements; those of a trigger's body stay together."""
     statements, current = [], ""
     for line in script.strip().splitlines():
         current += line + "\n"

@@ -1,0 +1,152 @@
+"""Connections to the SQLite file: one a thread, their rules, and its errors in plain words."""
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlite_utils import Database
+
+from memory.errors import SplitGuardError, StoreError
+
+BUSY_TIMEOUT_S = 60.0
+OLDEST_SQLITE = (3, 38, 0)  # STRICT tables and the JSON operators
+
+_REMEDIES = {
+    sqlite3.SQLITE_BUSY: "another process has kept it locked for longer than the busy timeout; "
+    "see who uses it with `kent daemon status`, then repeat",
+    sqlite3.SQLITE_LOCKED: "another connection of this process keeps it locked; repeat",
+    sqlite3.SQLITE_FULL: "the disk is full; free space and repeat: all that was committed is kept",
+    sqlite3.SQLITE_READONLY: "it is open for reading only, or the file, its directory or its file "
+    "system forbids writing; check the permissions and the mount",
+    sqlite3.SQLITE_NOTADB: "it is not an SQLite database; name another file, or move it away",
+    sqlite3.SQLITE_CORRUPT: "it is damaged; see `kent state verify` and restore a backup",
+    sqlite3.SQLITE_IOERR: "the disk refused to read or write it; check the disk, its space and "
+    "quota, then repeat",
+    sqlite3.SQLITE_CANTOPEN: "it cannot be opened; check that it is a file, and that it and its "
+    "directory may be read and written",
+}
+
+Parameters = Sequence[Any] | Mapping[str, Any]
+
+
+class Connections:
+    """One connection for each thread that asks, all opened by the same rules.
+
+    A connection a thread, rather than one behind a lock, so that a heartbeat never waits for a
+    long read of another thread; SQLite itself lines up the writers, of all threads and processes.
+    End the threads before ``close``. After a fork a child must open a store of its own.
+    """
+
+    def __init__(self, path: Path, mode: str, busy_timeout_s: float) -> None:
+        self.path = path
+        self.mode = mode
+        self.busy_timeout_s = busy_timeout_s
+        self._pid = os.getpid()
+        self._lock = threading.Lock()
+        self._closed = False
+        self._open: dict[tuple[threading.Thread, str], Database] = {}
+
+    def get(self, *, read_only: bool = False) -> Database:
+        """This thread's connection; ``read_only``: another one that SQLite lets write nothing."""
+        mode = "ro" if read_only else self.mode
+        key = (threading.current_thread(), mode)
+        with self._lock:
+            if self._closed:
+                raise StoreError(f"{self.path}: this store was closed; open it again")
+            if self._pid != os.getpid():
+                raise StoreError(f"{self.path}: opened by a parent process; open it here")
+            if key not in self._open:
+                self._close_of_ended_threads()
+                self._open[key] = connect(self.path, mode, self.busy_timeout_s)
+            return self._open[key]
+
+    def close(self) -> None:
+        """Close the connections of all threads; a second call does nothing."""
+        with self._lock:
+            self._closed = True
+            while self._open:
+                self._open.popitem()[1].conn.close()
+
+    def _close_of_ended_threads(self) -> None:
+        for key in [key for key in self._open if not key[0].is_alive()]:
+            self._open.pop(key).conn.close()
+
+
+def connect(path: Path, mode: str, busy_timeout_s: float) -> Database:
+    """A connection by KENT's rules; ``mode`` is SQLite's ``ro``, ``rw`` or ``rwc``.
+
+    ``synchronous=FULL`` and not NORMAL, which in WAL mode may lose the last commits at a power
+    loss: checkpoint files on the disk follow from rows (the examples that a model was trained on,
+    the row that names a file), and work that was told done is not done again. It costs one fsync
+    a commit; since writes are batched, that is milliseconds a second.
+    """
+    with plain_errors(path):
+        connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode={mode}",
+            uri=True,
+            timeout=busy_timeout_s,
+            isolation_level=None,  # transactions are begun by us alone
+            check_same_thread=False,  # `close` may run in another thread than the use
+        )
+        try:
+            for pragma in ("foreign_keys=ON", "synchronous=FULL", "cache_size=-65536"):
+                connection.execute(f"PRAGMA {pragma}")
+            if mode != "ro":
+                connection.execute("PRAGMA journal_size_limit=67108864")
+            return Database(connection, execute_plugins=False)
+        except BaseException:
+            connection.close()
+            raise
+
+
+@contextmanager
+def plain_errors(path: Path) -> Iterator[None]:
+    """Turn what SQLite raises inside into a StoreError of one clear line."""
+    try:
+        yield
+    except (sqlite3.Error, sqlite3.Warning) as error:
+        raise _plain(error, path) from error
+    except (OverflowError, UnicodeEncodeError) as error:
+        raise StoreError(f"{path}: a value cannot be stored: {error}") from error
+
+
+def _plain(error: Exception, path: Path) -> StoreError:
+    if "split guard" in str(error):
+        return SplitGuardError(f"{path}: {error}; only samples of train problems may train a model")
+    # The low byte is the primary code, the rest says more closely what happened.
+    code = getattr(error, "sqlite_errorcode", None)
+    remedy = _REMEDIES.get(code & 0xFF) if code is not None else None
+    return StoreError(f"{path}: {error}" + (f": {remedy}" if remedy else ""))
+
+
+class Connected:
+    """What the table classes share: reads and write transactions on this thread's connection."""
+
+    path: Path
+    _connections: Connections
+
+    def _select(self, sql: str, parameters: Parameters = ()) -> list[Any]:
+        with plain_errors(self.path):
+            return list(self._connections.get().conn.execute(sql, parameters).fetchall())
+
+    @contextmanager
+    def _write(self) -> Iterator[sqlite3.Connection]:
+        """A short write transaction: all of it is committed, or nothing.
+
+        It begins IMMEDIATE, so that it waits for the lock before it has read anything; one that
+        read first and wrote later could fail at once, whatever the busy timeout.
+        """
+        connection: sqlite3.Connection = self._connections.get().conn
+        with plain_errors(self.path):
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:  # SQLite ended it itself where the disk is full
+                    connection.execute("ROLLBACK")
+                raise

@@ -1,0 +1,108 @@
+"""Files that are either whole or not there: atomic writes that survive a power loss, and hashes."""
+
+import hashlib
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+from memory.errors import StoreError
+
+
+def write_atomically(
+    path: Path, content: bytes | Callable[[Path], None], *, overwrite: bool = True
+) -> None:
+    """Put ``content`` at ``path`` so that after any cut it is whole, old or absent, never half.
+
+    A temporary file beside ``path`` is written, forced to the disk, renamed, and the directory is
+    forced too: once this returns, a power loss does not take the file back.
+
+    Args:
+        path: Where the file is to be; its directory is made where it is missing.
+        content: The bytes, or a function that writes the file at the path that it is given.
+        overwrite: False refuses a ``path`` that exists, also when it appears meanwhile.
+
+    Raises:
+        StoreError: the disk is full, the place is not writable, or ``path`` exists.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not overwrite and os.path.lexists(path):
+            raise FileExistsError
+        _remove_abandoned(path)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+        try:
+            _fill(temporary, content)
+            _publish(temporary, path, overwrite)
+        finally:
+            temporary.unlink(missing_ok=True)
+        _sync(path.parent)
+    except FileExistsError as error:
+        raise StoreError(f"{path} exists and is not overwritten; name another file") from error
+    except OSError as error:
+        raise StoreError(
+            f"{path} cannot be written: {error.strerror or error}; free space on that disk or "
+            "check its permissions, then repeat"
+        ) from error
+
+
+def sha256_file(path: Path) -> str:
+    """The SHA-256 of a file's bytes, in hexadecimal.
+
+    Raises:
+        OSError: the file is missing or cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _fill(temporary: Path, content: bytes | Callable[[Path], None]) -> None:
+    if callable(content):
+        content(temporary)
+    else:
+        temporary.write_bytes(content)
+    _sync(temporary)
+
+
+def _publish(temporary: Path, path: Path, overwrite: bool) -> None:
+    if overwrite:
+        temporary.replace(path)
+        return
+    try:
+        # Unlike a rename, a hard link never replaces what somebody else made meanwhile.
+        path.hardlink_to(temporary)
+    except FileExistsError:
+        raise
+    except OSError:
+        # A file system without hard links: the check of before is all that there is.
+        temporary.replace(path)
+
+
+def _sync(path: Path) -> None:
+    """Force a file's data, or a directory's names, to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remove_abandoned(path: Path) -> None:
+    """Remove the temporary files of ``path`` whose writers were killed."""
+    prefix = f".{path.name}."
+    for entry in path.parent.iterdir():
+        if not (entry.name.startswith(prefix) and entry.name.endswith(".tmp")):
+            continue
+        pid = entry.name[len(prefix) :].split("-")[0]
+        if pid.isdigit() and not _alive(int(pid)):
+            entry.unlink(missing_ok=True)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True

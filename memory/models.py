@@ -1,0 +1,238 @@
+"""Models, what they were trained on, their evaluations, and the championship."""
+
+import sqlite3
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from memory.connection import Connected
+from memory.encoding import finite, to_json, with_json
+from memory.errors import StoreError
+from memory.records import Figure, ModelRow
+
+# In the order of the fields of ModelRow.
+_COLUMNS = """
+id, kind, version, parent, config, status, generator_id, checkpoint, sha256, stage_run_id
+"""
+# Unfinished models of the same stage in the same round: left by an attempt that was cut.
+_UNFINISHED = f"""
+SELECT {_COLUMNS} FROM models
+WHERE kind = :kind AND status = 'training' AND stage_run_id IN (
+    SELECT other.id FROM stage_runs own JOIN stage_runs other
+    ON other.round_id = own.round_id AND other.stage = own.stage WHERE own.id = :stage_run_id)
+ORDER BY version
+"""
+_EVALUATION = """
+INSERT INTO evaluations (stage_run_id, model_id, problem_set, split, protocol, metric, value, low,
+                         high, n, created_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (stage_run_id, model_id, problem_set, split, protocol, metric) DO UPDATE SET
+    value = excluded.value, low = excluded.low, high = excluded.high, n = excluded.n,
+    created_at = excluded.created_at
+"""
+_PROMOTION = """
+INSERT INTO promotions (stage_run_id, kind, candidate, champion, decision, effect, low, high,
+                        p_value, alpha, looks, n, reason, created_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+DECISIONS = {"promoted": "champion", "kept": "rejected"}
+
+
+class Models(Connected):
+    """Reads and writes of ``models``, ``training_examples``, ``evaluations``, ``promotions``."""
+
+    def begin_model(
+        self,
+        kind: str,
+        config: dict[str, Any],
+        *,
+        generator_id: str | None,
+        parent: str | None,
+        stage_run_id: int,
+        code_version: str,
+    ) -> ModelRow:
+        """A model in status ``training``, its id is ``<kind>-<version>``.
+
+        An unfinished model that an earlier attempt of this stage in this round began with the same
+        configuration, parent and generator is taken up again; one with others is rejected.
+        """
+        wanted = (parent, to_json(config), generator_id)
+        with self._write() as connection:
+            resumed = None
+            asked = {"kind": kind, "stage_run_id": stage_run_id}
+            for row in connection.execute(_UNFINISHED, asked).fetchall():
+                if resumed is None and (row[3], row[4], row[6]) == wanted:
+                    resumed = row[0]
+                else:
+                    _set(connection, row[0], status="rejected")
+            if resumed is None:
+                resumed = _insert(connection, kind, wanted, stage_run_id, code_version)
+            else:
+                _set(connection, resumed, stage_run_id=stage_run_id, code_version=code_version)
+        return self.model(resumed)
+
+    def add_training_examples(self, model_id: str, pairs: Sequence[tuple[int, int]]) -> None:
+        """Record the pairs (sample id, verdict id) that a model learns from; a pair counts once.
+
+        Raises:
+            SplitGuardError: a sample is not of a train problem; then none is recorded.
+            StoreError: a model, sample or verdict is unknown, or they do not belong together.
+        """
+        with self._write() as connection:
+            connection.executemany(
+                "INSERT INTO training_examples (model_id, sample_id, verdict_id) VALUES (?, ?, ?) "
+                "ON CONFLICT (model_id, sample_id) DO NOTHING",
+                [(model_id, sample_id, verdict_id) for sample_id, verdict_id in pairs],
+            )
+
+    def complete_model(self, model_id: str, checkpoint: Path, sha256: str) -> ModelRow:
+        """A trained model becomes a candidate; ``checkpoint`` is relative to the state directory.
+
+        Write the file first: a row never names one that is not there.
+        """
+        if checkpoint.is_absolute() or ".." in checkpoint.parts:
+            raise StoreError(f"{checkpoint}: a checkpoint is named relative to the state directory")
+        with self._write() as connection:
+            model = _get(connection, model_id)
+            given = (checkpoint.as_posix(), sha256)
+            if model.status == "training":
+                _set(connection, model_id, status="candidate", checkpoint=given[0], sha256=given[1])
+            elif (model.checkpoint, model.sha256) != given:
+                raise StoreError(
+                    f"{model_id} is complete already, with {model.checkpoint}; begin a new model"
+                )
+        return self.model(model_id)
+
+    def set_model_status(self, model_id: str, status: str) -> None:
+        """Set a model's status; a second champion of its kind is refused (see ``promote``)."""
+        with self._write() as connection:
+            _get(connection, model_id)
+            _set(connection, model_id, status=status)
+
+    def promote(
+        self,
+        candidate_id: str,
+        stage_run_id: int,
+        *,
+        decision: str,
+        effect: Figure,
+        p_value: float | None,
+        alpha: float,
+        looks: int,
+        reason: str,
+    ) -> None:
+        """Record the gate's decision on a candidate and carry it out, in one transaction.
+
+        ``promoted``: the champion of its kind retires and the candidate takes its place;
+        ``kept``: the candidate is rejected. The same decision again changes nothing.
+        """
+        if decision not in DECISIONS:
+            raise StoreError(f"a decision is one of {', '.join(DECISIONS)}, not {decision!r}")
+        with self._write() as connection:
+            candidate = _get(connection, candidate_id)
+            if _is_decided(connection, candidate, decision):
+                return
+            old = connection.execute(
+                "SELECT id FROM models WHERE kind = ? AND status = 'champion'", (candidate.kind,)
+            ).fetchone()
+            champion = None if old is None else old[0]
+            what = (stage_run_id, candidate.kind, candidate_id, champion, decision)
+            why = (*_figure(effect), p_value, alpha, looks, effect.n, reason, time.time())
+            connection.execute(_PROMOTION, what + why)
+            if decision == "promoted" and champion is not None:
+                _set(connection, champion, status="retired")
+            _set(connection, candidate_id, status=DECISIONS[decision])
+
+    def champion(self, kind: str) -> ModelRow | None:
+        """The model of a kind that is in use, if there is one."""
+        rows = self._select(
+            f"SELECT {_COLUMNS} FROM models WHERE kind = ? AND status = 'champion'", (kind,)
+        )
+        return _from_columns(rows[0]) if rows else None
+
+    def model(self, model_id: str) -> ModelRow:
+        """One model; StoreError when there is none of that id."""
+        rows = self._select(f"SELECT {_COLUMNS} FROM models WHERE id = ?", (model_id,))
+        return _only(rows, model_id)
+
+    def models(self, kind: str) -> list[ModelRow]:
+        """All models of a kind, oldest version first."""
+        rows = self._select(
+            f"SELECT {_COLUMNS} FROM models WHERE kind = ? ORDER BY version", (kind,)
+        )
+        return [_from_columns(row) for row in rows]
+
+    def add_evaluation(
+        self,
+        stage_run_id: int,
+        model_id: str,
+        problem_set: str,
+        split: str,
+        protocol: str,
+        metrics: Mapping[str, Figure],
+    ) -> None:
+        """Store a model's figures on a problem set; measured again, they replace the old ones."""
+        key, now = (stage_run_id, model_id, problem_set, split, protocol), time.time()
+        rows = [
+            (*key, metric, *_figure(figure), figure.n, now) for metric, figure in metrics.items()
+        ]
+        with self._write() as connection:
+            connection.executemany(_EVALUATION, rows)
+
+
+def _figure(figure: Figure) -> tuple[float | None, float | None, float | None]:
+    return finite(figure.value), finite(figure.low), finite(figure.high)
+
+
+def _insert(
+    connection: sqlite3.Connection,
+    kind: str,
+    wanted: tuple[str | None, str, str | None],
+    stage_run_id: int,
+    code_version: str,
+) -> str:
+    (version,) = connection.execute(
+        "SELECT coalesce(max(version), 0) + 1 FROM models WHERE kind = ?", (kind,)
+    ).fetchone()
+    model_id = f"{kind}-{version:04d}"
+    connection.execute(
+        "INSERT INTO models (id, kind, version, parent, config, status, generator_id, "
+        "code_version, stage_run_id, created_at) VALUES (?, ?, ?, ?, ?, 'training', ?, ?, ?, ?)",
+        (model_id, kind, version, *wanted, code_version, stage_run_id, time.time()),
+    )
+    return model_id
+
+
+def _set(connection: sqlite3.Connection, model_id: str, **columns: Any) -> None:
+    assignments = ", ".join(f"{column} = :{column}" for column in columns)
+    connection.execute(
+        f"UPDATE models SET {assignments} WHERE id = :model_id", {"model_id": model_id, **columns}
+    )
+
+
+def _is_decided(connection: sqlite3.Connection, candidate: ModelRow, decision: str) -> bool:
+    """True when this decision was recorded before a cut; StoreError when none can be taken."""
+    if candidate.status == "candidate":
+        return False
+    row = connection.execute(
+        "SELECT decision FROM promotions WHERE candidate = ? ORDER BY id DESC", (candidate.id,)
+    ).fetchone()
+    if row == (decision,):
+        return True
+    raise StoreError(f"{candidate.id} is {candidate.status}; only a candidate can be decided on")
+
+
+def _get(connection: sqlite3.Connection, model_id: str) -> ModelRow:
+    rows = connection.execute(f"SELECT {_COLUMNS} FROM models WHERE id = ?", (model_id,))
+    return _only(rows.fetchall(), model_id)
+
+
+def _only(rows: list[Any], model_id: str) -> ModelRow:
+    if not rows:
+        raise StoreError(f"there is no model {model_id!r} in the store")
+    return _from_columns(rows[0])
+
+
+def _from_columns(row: tuple[Any, ...]) -> ModelRow:
+    return ModelRow(*with_json(row, 4))

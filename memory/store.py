@@ -1,0 +1,181 @@
+"""The SQLite file ``kent.db``: how it is opened and migrated, and one class for all its tables."""
+
+import os
+import sqlite3
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from sqlite_utils import Database
+
+from memory.connection import (
+    BUSY_TIMEOUT_S,
+    OLDEST_SQLITE,
+    Connections,
+    Parameters,
+    connect,
+    plain_errors,
+)
+from memory.errors import StoreError, StoreVersionError
+from memory.events import Events
+from memory.models import Models
+from memory.problems import Problems
+from memory.rounds import Rounds
+from memory.samples import Samples
+from memory.schema import migrations
+
+
+class Store(Problems, Samples, Models, Rounds, Events):
+    """Everything that KENT remembers in rows.
+
+    It may be used by several threads at once, and the file by several processes. Each write is
+    one short transaction: when the method has returned it is on the disk. Every method raises
+    StoreError where SQLite fails, with what to do.
+    """
+
+    def __init__(self, connections: Connections) -> None:
+        self.path = connections.path
+        self._connections = connections
+
+    @classmethod
+    def open(
+        cls,
+        path: Path,
+        *,
+        create: bool = True,
+        read_only: bool = False,
+        busy_timeout_s: float = BUSY_TIMEOUT_S,
+    ) -> Self:
+        """Open the database at ``path`` and bring its tables up to date.
+
+        Args:
+            path: The file, ``kent.db`` in the state directory.
+            create: Make the file, and its directory, where it is missing.
+            read_only: SQLite itself refuses every write; nothing is made or migrated.
+            busy_timeout_s: How long to wait for another writer.
+
+        Raises:
+            StoreVersionError: a newer KENT wrote the file.
+            StoreError: it is absent, not KENT's, unwritable or locked, or the disk is full.
+        """
+        create = create and not read_only
+        _check_place(path, create=create, read_only=read_only)
+        mode = "ro" if read_only else "rwc" if create else "rw"
+        database = connect(path, mode, busy_timeout_s)
+        try:
+            with plain_errors(path):
+                _bring_up_to_date(database, path, mode, busy_timeout_s)
+        finally:
+            database.conn.close()
+        return cls(Connections(path, "ro" if read_only else "rw", busy_timeout_s))
+
+    def close(self) -> None:
+        """Close the file; end the threads that use the store before. Twice is once."""
+        self._connections.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def query(self, sql: str, params: Parameters = ()) -> list[dict[str, Any]]:
+        """The rows of a query, by column name; a statement that would write is refused."""
+        connection: sqlite3.Connection = self._connections.get(read_only=True).conn
+        with plain_errors(self.path):
+            cursor = connection.execute(sql, params)
+            names = [column[0] for column in cursor.description or ()]
+            return [dict(zip(names, row, strict=True)) for row in cursor]
+
+    def checkpoint(self) -> None:
+        """Move the write-ahead log into the database file, as far as readers let it."""
+        with plain_errors(self.path):
+            self._connections.get().conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+
+
+def known_migrations() -> list[str]:
+    """The names of the migrations that this KENT knows, oldest first."""
+    database = Database(memory=True)
+    try:
+        return [migration.name for migration in migrations.pending(database)]
+    finally:
+        database.conn.close()
+
+
+def _check_place(path: Path, *, create: bool, read_only: bool) -> None:
+    """Say in plain words what SQLite would say as "unable to open database file"."""
+    if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+        needed = ".".join(map(str, OLDEST_SQLITE))
+        raise StoreError(f"SQLite is {sqlite3.sqlite_version}, KENT needs {needed}: update Python")
+    if create:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(
+                f"{path.parent} cannot be made: {error.strerror}; choose another state directory"
+            ) from error
+    elif not path.exists():
+        raise StoreError(f"{path} does not exist; `kent daemon start` or `kent round` makes it")
+    if not path.is_file() and path.exists():
+        raise StoreError(f"{path} is not a file; choose another state directory")
+    for place in (path, path.parent):
+        if not read_only and place.exists() and not os.access(place, os.W_OK):
+            raise StoreError(
+                f"{place} cannot be written; check its permissions and whether its file system "
+                "is mounted read-only"
+            )
+
+
+def _bring_up_to_date(database: Database, path: Path, mode: str, busy_timeout_s: float) -> None:
+    applied = {migration.name for migration in migrations.applied(database)}
+    if newer := sorted(applied - set(known_migrations())):
+        raise StoreVersionError(
+            f"{path} was written by a newer KENT (it has {', '.join(newer)}); "
+            "update KENT or use another state directory"
+        )
+    if not applied and (mode != "rwc" or database.table_names()):
+        raise StoreError(
+            f"{path} is not a database of KENT; name another file, or move this one away"
+        )
+    pending = [migration.name for migration in migrations.pending(database)]
+    if mode == "ro":
+        if pending:
+            raise StoreError(
+                f"{path} is of an older KENT and open for reading only; `kent daemon start` or "
+                "`kent round` brings it up to date"
+            )
+        return
+    _switch_to_wal(database.conn, path, busy_timeout_s)
+    if pending:
+        # The lock is taken first: of several processes that find the file old, one migrates it.
+        database.execute("BEGIN IMMEDIATE")
+        try:
+            migrations.apply(database)
+            database.execute("COMMIT")
+        except BaseException:
+            database.rollback()
+            raise
+
+
+def _switch_to_wal(connection: sqlite3.Connection, path: Path, busy_timeout_s: float) -> None:
+    """Turn write-ahead logging on; SQLite does not wait for others here, so that we must."""
+    deadline = time.monotonic() + busy_timeout_s
+    while True:
+        try:
+            (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
+            break
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+    if mode != "wal":
+        raise StoreError(
+            f"{path}: its file system does not take SQLite's write-ahead log; "
+            "put the state directory on a local disk"
+        )
