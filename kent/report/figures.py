@@ -1,0 +1,102 @@
+"""Which key figures each stage has: their names in the store, labels, units and plots."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+Unit = Literal["percent", "fraction", "count"]
+
+
+@dataclass(frozen=True)
+class KeyFigure:
+    """A figure of a stage.
+
+    ``name`` is the metric's name in the store and in the JSON document; ``heading`` is its two
+    short lines at the head of a terminal column; ``better`` is the direction of an improvement.
+    """
+
+    name: str
+    label: str
+    heading: str
+    unit: Unit
+    better: Literal["up", "down", "none"]
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A plot of one or more figures over the rounds. ``reference`` is a level worth knowing."""
+
+    title: str
+    figures: tuple[str, ...]
+    reference: float | None = None
+    reference_label: str = ""
+
+
+@dataclass(frozen=True)
+class StageView:
+    """How a stage is shown. The first plot is drawn large."""
+
+    title: str
+    figures: tuple[KeyFigure, ...]
+    plots: tuple[Plot, ...]
+
+    @property
+    def key(self) -> tuple[KeyFigure, ...]:
+        """The figures that can improve: all but the counts."""
+        return tuple(figure for figure in self.figures if figure.unit != "count")
+
+
+_CRITIC = StageView(
+    title="Critic",
+    figures=(
+        KeyFigure(
+            "baseline_pass1", "Baseline pass@1", "baseline\npass@1", "percent", "up",
+            "The mean pass rate of single samples, nothing chosen.",
+        ),
+        KeyFigure(
+            "verifier_pass1", "Verifier pass@1", "verifier\npass@1", "percent", "up",
+            "How often the sample that the critic ranks first passes.",
+        ),
+        KeyFigure(
+            "oracle_passN", "Oracle pass@N", "oracle\npass@N", "percent", "up",
+            "How often at least one of a problem's N samples passes; "
+            "no choice can do better.",
+        ),
+        KeyFigure(
+            "gap_closed", "Gap closed", "gap\nclosed", "percent", "up",
+            "The fraction of what choosing could win that the critic won: "
+            "(verifier − baseline) / (oracle − baseline).",
+        ),
+        KeyFigure(
+            "auc_within_problem", "AUC within problem", "AUC in\nproblem", "fraction", "up",
+            "How often the critic ranks a passing sample of a problem above a failing one of "
+            "the same problem; 0.5 is chance.",
+        ),
+        KeyFigure(
+            "ece", "Calibration error", "calibr.\nerror", "fraction", "down",
+            "Expected calibration error: the mean distance between the critic's probability "
+            "and the rate that passes; 0 is perfect.",
+        ),
+        KeyFigure("n_problems", "Problems", "prob-\nlems", "count", "none", "Test problems."),
+        KeyFigure("n_samples", "Samples", "sam-\nples", "count", "none", "Samples of them."),
+    ),
+    plots=(
+        Plot("Test problems solved", ("baseline_pass1", "verifier_pass1", "oracle_passN")),
+        Plot("Gap closed", ("gap_closed",), 0.0, "no gain"),
+        Plot("AUC within problem", ("auc_within_problem",), 0.5, "chance"),
+        Plot("Calibration error (lower is better)", ("ece",)),
+    ),
+)  # fmt: skip
+
+STAGES: Mapping[str, StageView] = {"critic": _CRITIC}
+
+
+def view_of(stage: str, names: tuple[str, ...] = ()) -> StageView:
+    """How ``stage`` is shown; one without a view of its own shows its metrics as they are named."""
+    if stage in STAGES:
+        return STAGES[stage]
+    figures = tuple(
+        KeyFigure(name, name, name.replace("_", "\n", 1), "fraction", "none", "") for name in names
+    )
+    return StageView(stage, figures, tuple(Plot(name, (name,)) for name in names))

@@ -1,0 +1,96 @@
+"""The report as one self-contained page: no script, no network, all stored text escaped."""
+
+from html import escape
+from importlib.resources import files
+
+from kent.report import sections, summary
+from kent.report.figures import view_of
+from kent.report.values import Json
+from kent.report.wording import clean, moment
+
+# Nothing may be loaded or run, whatever text a store holds.
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+
+
+def render_html(document: Json) -> str:
+    """The whole page; it can be saved, mailed and opened without a network."""
+    style = files("kent.report").joinpath("page.css").read_text(encoding="utf-8")
+    body = "\n".join(_body(document))
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="color-scheme" content="light dark">\n'
+        f"<title>{escape(_title(document))}</title>\n<style>\n{style}</style>\n</head>\n"
+        f"<body>\n{body}\n</body>\n</html>\n"
+    )
+
+
+def _title(document: Json) -> str:
+    count = len(document["rounds"])
+    return "KENT report" + (f", {count} round{'' if count == 1 else 's'}" if count else "")
+
+
+def _body(document: Json) -> list[str]:
+    stages = summary.stage_names(document)
+    parts = [_header(document), "<main>"]
+    if not document["rounds"]:
+        parts.append(f'<p class="empty">{_coded(summary.EMPTY)}</p>')
+    for stage in stages:
+        parts.append(sections.stage_section(document, stage))
+    if document["promotions"]:
+        parts.append(sections.promotions_section(document["promotions"]))
+    if document["rounds"]:
+        parts.append(sections.totals_section(document["totals"]))
+        parts.append(sections.rounds_section(document))
+    return [*parts, "</main>", _footer(document)]
+
+
+def _header(document: Json) -> str:
+    running = document["running"]
+    live = running is not None and (running["heartbeat_age_s"] or 0) <= summary.STALE_S
+    state = "live" if live else "stale" if running else "idle"
+    headline = summary.headline(document)
+    links = "".join(
+        f'<a href="#stage-{index}">{escape(clean(view_of(stage).title, 40))}</a>'
+        for index, stage in enumerate(summary.stage_names(document))
+    )
+    links += '<a href="#promotions">Promotions</a>' if document["promotions"] else ""
+    links += '<a href="#totals">Totals</a><a href="#rounds">Rounds</a>' if links else ""
+    bar = _progress(running) if running else ""
+    return (
+        f"<header><h1>KENT report</h1>"
+        f'<p class="when">{moment(document["generated_at"])} UTC</p>'
+        f'<p class="state {state}"><span class="lamp" aria-hidden="true"></span>'
+        f"{_coded(summary.running_text(running))}</p>{bar}"
+        + (f'<p class="headline">{escape(headline)}</p>' if headline else "")
+        + (f'<nav aria-label="Sections">{links}</nav>' if links else "")
+        + "</header>"
+    )
+
+
+def _progress(running: Json) -> str:
+    if not running["total"]:
+        return ""
+    return (
+        f'<progress max="{running["total"]}" value="{running["done"]}"'
+        ' aria-label="progress of the phase"></progress>'
+    )
+
+
+def _footer(document: Json) -> str:
+    versions = list(dict.fromkeys(row["code_version"] for row in document["rounds"]))
+    last = f"Code of the last round: {escape(clean(versions[-1], 60))}. " if versions else ""
+    return (
+        f"<footer><p>{last}Intervals are 95 % ones. Every figure is a query on the store; "
+        "<code>kent report --json</code> gives all of them with the rows they came from."
+        "</p></footer>"
+    )
+
+
+def _coded(text: str) -> str:
+    """Escaped text with `words in backticks` as code."""
+    pieces = escape(text).split("`")
+    if len(pieces) % 2 == 0:
+        return escape(text)
+    return "".join(f"<code>{p}</code>" if i % 2 else p for i, p in enumerate(pieces))

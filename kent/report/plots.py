@@ -1,0 +1,114 @@
+"""Which lines, bands and marks of the document go into each plot of the page."""
+
+from html import escape
+
+from kent.report import summary
+from kent.report.figures import KeyFigure, Plot, StageView
+from kent.report.svg import Drawing, Mark, Point, Series, line_plot
+from kent.report.values import Json
+from kent.report.wording import change, clean, interval, number
+
+_WIDE, _NARROW = (1080, 340), (400, 270)
+
+
+def stage_plots(document: Json, stage: str, view: StageView) -> list[str]:
+    """The stage's plots as figure elements; the first is drawn large where there is room."""
+    marks = _marks(document, stage)
+    shown: list[str] = []
+    for plot in view.plots:
+        drawing = _drawing(document, stage, view, plot, marks, f"{_slug(stage)}{len(shown)}")
+        if any(line.points for line in drawing.series):
+            shown.append(_large(drawing) if not shown and len(view.plots) > 1 else _small(drawing))
+    return shown
+
+
+def _large(drawing: Drawing) -> str:
+    """The same plot in two shapes; the style shows the one that fits the screen."""
+    narrow = Drawing(**{**vars(drawing), "key": drawing.key + "n"})
+    return (
+        f'<figure class="large"><figcaption>{escape(drawing.title)}</figcaption>'
+        f'<div class="wide">{line_plot(drawing, *_WIDE)}</div>'
+        f'<div class="narrow">{line_plot(narrow, *_NARROW)}</div></figure>'
+    )
+
+
+def _small(drawing: Drawing) -> str:
+    caption = f"<figcaption>{escape(drawing.title)}</figcaption>"
+    return f"<figure>{caption}{line_plot(drawing, *_NARROW)}</figure>"
+
+
+def _drawing(
+    document: Json, stage: str, view: StageView, plot: Plot, marks: tuple[Mark, ...], key: str
+) -> Drawing:
+    known = {figure.name: figure for figure in view.figures}
+    figures = [known[name] for name in plot.figures]
+    rounds = [row["id"] for row, _ in summary.history(document, stage)]
+    styles = ("s0", "s1", "s2") if len(figures) > 1 else ("s1",)
+    series = tuple(
+        _series(document, stage, figure, rounds, style)
+        for figure, style in zip(figures, styles, strict=False)
+    )
+    return Drawing(
+        key=key,
+        title=clean(plot.title),
+        description=_describe(series, figures),
+        ticks=tuple(str(number) for number in rounds),
+        series=series,
+        marks=marks,
+        reference=plot.reference,
+        reference_label=plot.reference_label,
+        percent=figures[0].unit == "percent",
+    )
+
+
+def _series(document: Json, stage: str, known: KeyFigure, rounds: list[int], style: str) -> Series:
+    figures = summary.series(document, stage, known.name)
+    points = tuple(
+        Point(
+            x, f["value"], f["low"], f["high"], f"{known.label}, round {round_id}: {told(f, known)}"
+        )
+        for x, (round_id, f) in enumerate(zip(rounds, figures, strict=True))
+        if f["value"] is not None
+    )
+    return Series(clean(known.label, 24), style, points)
+
+
+def told(figure: Json, known: KeyFigure) -> str:
+    """A figure with unit, interval and n, for a tool tip."""
+    unit = " %" if known.unit == "percent" else ""
+    band = interval(figure, known.unit)
+    return number(figure["value"], known.unit) + unit + (f" ({band})" if band else "") + (
+        f", n = {figure['n']:,}"
+    )  # fmt: skip
+
+
+def _describe(series: tuple[Series, ...], figures: list[KeyFigure]) -> str:
+    """The plot in words: where each line begins and ends."""
+    sentences = []
+    for line, known in zip(series, figures, strict=True):
+        if line.points:
+            first, last = line.points[0], line.points[-1]
+            moved = "" if first is last else f"from {number(first.value, known.unit)} to "
+            sentences.append(f"{known.label}: {moved}{number(last.value, known.unit)}.")
+    return " ".join(sentences) + " The table below holds the numbers."
+
+
+def _marks(document: Json, stage: str) -> tuple[Mark, ...]:
+    position = {row["id"]: x for x, (row, _) in enumerate(summary.history(document, stage))}
+    return tuple(
+        Mark(position[row["round"]], row["decision"] == "promoted", _mark_tip(row))
+        for row in document["promotions"]
+        if row["stage"] == stage and row["round"] in position
+    )
+
+
+def _mark_tip(row: Json) -> str:
+    effect = change(row["effect"]["value"], "percent")
+    return (
+        f"Round {row['round']}: {clean(row['candidate'], 60)} {row['decision']}"
+        f" (effect {effect} points). {clean(row['reason'], 200)}"
+    )
+
+
+def _slug(stage: str) -> str:
+    return "".join(c if c.isascii() and c.isalnum() else "-" for c in stage) + "-"

@@ -1,0 +1,145 @@
+"""The report in sentences: what was reached, what is running, what to do when there is nothing."""
+
+from typing import Any
+
+from kent.report.figures import KeyFigure, StageView, view_of
+from kent.report.values import Json
+from kent.report.wording import clean, duration, number, plural
+
+STALE_S = 120.0  # a stage beats every few seconds; after this it is likely dead
+
+EMPTY = "Nothing has been run yet. Start the daemon with `kent daemon start`, or run one round in \
+the foreground with `kent round`; then look here again."
+
+
+def stage_names(document: Json) -> list[str]:
+    """The stages that ran in any round, in the order they first appeared."""
+    return list(dict.fromkeys(name for row in document["rounds"] for name in row["stages"]))
+
+
+def history(document: Json, stage: str) -> list[tuple[Json, Json]]:
+    """Each round in which the stage ran, with what the stage did in it, oldest first."""
+    return [(row, row["stages"][stage]) for row in document["rounds"] if stage in row["stages"]]
+
+
+def stage_view(document: Json, stage: str) -> StageView:
+    """How the stage is shown, for the figures that it has in this document."""
+    names = dict.fromkeys(
+        name for _, entry in history(document, stage) for name in entry["provenance"]
+    )
+    return view_of(stage, tuple(names))
+
+
+def series(document: Json, stage: str, name: str) -> list[Json]:
+    """A figure in each round in which the stage ran; undefined ones have a value of None."""
+    missing = {"value": None, "low": None, "high": None, "n": 0}
+    return [entry.get(name) or missing for _, entry in history(document, stage)]
+
+
+def latest(document: Json, stage: str, known: KeyFigure) -> Json | None:
+    """The figure in the last round that measured it."""
+    measured = [f for f in series(document, stage, known.name) if f["value"] is not None]
+    return measured[-1] if measured else None
+
+
+def headline(document: Json) -> str:
+    """What the critic does for its user, in one sentence; empty before the first measurement."""
+    measured = [
+        (row, entry)
+        for row, entry in history(document, "critic")
+        if entry["baseline_pass1"]["value"] is not None
+        and entry["verifier_pass1"]["value"] is not None
+    ]
+    if not measured:
+        return ""
+    row, entry = measured[-1]
+    single, choice, best, gap = (
+        entry[name]["value"]
+        for name in ("baseline_pass1", "verifier_pass1", "oracle_passN", "gap_closed")
+    )
+    text = (
+        f"In round {row['id']} the critic's choice solves {number(choice, 'percent')} % of the "
+        f"test problems; a single sample solves {number(single, 'percent')} %"
+    )
+    if best is not None:
+        text += f", the best of all samples {number(best, 'percent')} %"
+    if gap is not None:
+        text += f". That closes {number(gap, 'percent')} % of the gap"
+    return text + "."
+
+
+def running_text(running: Json | None) -> str:
+    """What is going on, in one line."""
+    if running is None:
+        return "Nothing is running."
+    if running["stage"] is None:
+        return f"Round {running['round']} is open; no stage is running."
+    parts = [f"Round {running['round']}", f"stage {clean(running['stage'], 40)}"]
+    parts += [clean(running["phase"], 60)] if running["phase"] else []
+    if running["total"]:
+        share = 100 * running["done"] / running["total"]
+        unit = f" {clean(running['unit'], 20)}" if running["unit"] else ""
+        parts.append(f"{running['done']:,} of {running['total']:,}{unit} ({share:.0f} %)")
+    parts.append(f"for {duration(running['seconds'])}")
+    return " · ".join(parts) + _pulse(running["heartbeat_age_s"])
+
+
+def _pulse(age: float | None) -> str:
+    if age is None:
+        return ""
+    if age > STALE_S:
+        return f" · no heartbeat for {duration(age)}: it may have died (`kent daemon status`)"
+    return f" · heartbeat {duration(age)} ago"
+
+
+def problem_text(entry: Json) -> str:
+    """Why a stage did not end well, or an empty string."""
+    if entry["status"] in ("done", "running"):
+        return ""
+    reason = clean(entry["error"], 400) or "no reason was stored"
+    return f"{entry['status']}: {reason}"
+
+
+def totals_rows(totals: Json) -> list[tuple[str, str]]:
+    """The totals as name and text."""
+    words = [
+        f"{name.replace('_', ' ')} {n:,}"
+        for name, n in sorted(totals["verdicts"].items(), key=lambda item: -item[1])
+        if n
+    ]
+    problems = [f"{n:,} {clean(split, 20)}" for split, n in totals["problems"].items()]
+    models = totals["models"]
+    statuses = [f"{n} {clean(status, 20)}" for status, n in sorted(models["by_status"].items())]
+    rows: list[tuple[str, str]] = [
+        ("Rounds", f"{totals['rounds']:,}"),
+        ("Stage hours", f"{totals['hours']:,.2f}"),
+        ("Problems", listed(sum(totals["problems"].values()), problems)),
+        ("Samples", f"{totals['samples']:,}, {plural(totals['tokens'], 'token')}"),
+        ("Distinct programs", f"{totals['distinct_programs']:,}"),
+        ("Verdicts", listed(totals["verdicts_total"], words)),
+        ("Models", listed(models["total"], statuses)),
+    ]
+    champions = [f"{clean(k, 20)}: {clean(v, 60)}" for k, v in models["champions"].items()]
+    return rows + ([("In use", ", ".join(champions))] if champions else [])
+
+
+def listed(total: int, parts: list[str]) -> str:
+    """``12: 8 passed, 4 failed``."""
+    return f"{total:,}" + (": " + ", ".join(parts) if parts else "")
+
+
+def promotion_decision(row: Json) -> str:
+    """The decision with what it rests on."""
+    p = row["p_value"]
+    shown = "–" if p is None else f"{p:.2g}"
+    looks = plural(row["looks"], "look")
+    return f"{row['decision']} (p = {shown}, α = {row['alpha']:g}, {looks})"
+
+
+def where_measured(entries: list[Any]) -> str:
+    """The problem set, protocol and generator of the last round that names them."""
+    for entry in reversed(entries):
+        named = [entry["problem_set"], entry["protocol"], entry["generator"]]
+        if any(named):
+            return " · ".join(clean(word, 60) for word in named if word)
+    return ""
