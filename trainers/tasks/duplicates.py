@@ -1,0 +1,150 @@
+"""Finds problems that say the same: in other words (statement) or in the same code (reference).
+
+Candidates come from MinHash signatures in banded buckets; each one found is then measured exactly,
+by the Jaccard similarity of its shingle sets, so that a reported figure is no estimate.
+Sources: Broder 1997 (shingles and MinHash); Leskovec, Rajaraman, Ullman, "Mining of Massive
+Datasets", chapter 3 (banding).
+"""
+
+import builtins
+import io
+import keyword
+import re
+import tokenize
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+from datasketch import MinHash, MinHashLSH
+
+from memory.records import ProblemRow
+from trainers.tasks.splits import base_id
+
+Shingles = frozenset[str]
+Kind = Literal["statement", "code"]
+
+# Chosen on MBPP by reading what is found: its train and test problems share some that are the same.
+STATEMENT_THRESHOLD = 0.6
+CODE_THRESHOLD = 0.75
+# Below so many code shingles two different tasks have the same program by necessity (return a + b).
+MIN_CODE_SHINGLES = 16
+_PERMUTATIONS = 128
+_CODE_WIDTH = 4
+
+_BOILERPLATE = re.compile(
+    r"https?://\S+|\b(?:write|create|implement|define|given|a|an|the|python|function|method|program"
+    r"|code|to|that|which|of|in|for|by|using|from|with|is|are|and|or|return|returns|it|its|takes?)\b"
+)
+_WORDS = re.compile(r"[a-z]+|\d+")
+_KEPT = frozenset(dir(builtins)) | frozenset(keyword.kwlist)
+_NOISE = {
+    tokenize.COMMENT,
+    tokenize.NL,
+    tokenize.NEWLINE,
+    tokenize.INDENT,
+    tokenize.DEDENT,
+    tokenize.ENCODING,
+    tokenize.ENDMARKER,
+}
+
+
+@dataclass(frozen=True)
+class NearDuplicate:
+    """Two problems that say the same, and how we know.
+
+    ``similarity`` is the Jaccard similarity of the shingles; ``exact`` means that the two are equal
+    once normalised; ``evidence`` are some of the shingles that they share.
+    """
+
+    first: str
+    second: str
+    kind: Kind
+    similarity: float
+    exact: bool
+    evidence: tuple[str, ...]
+
+
+def near_duplicates(rows: Sequence[ProblemRow]) -> list[NearDuplicate]:
+    """Find all pairs among ``rows``; a stricter edition of the same problem is no duplicate."""
+    return [
+        *_pairs(rows, "statement", statement_shingles, STATEMENT_THRESHOLD, 1),
+        *_pairs(rows, "code", code_shingles, CODE_THRESHOLD, MIN_CODE_SHINGLES),
+    ]
+
+
+def across_splits(rows: Sequence[ProblemRow]) -> list[NearDuplicate]:
+    """Find the pairs of which one is a train problem and the other a validation or test problem."""
+    split = {row.id: row.split for row in rows}
+    held_out = {"validation", "test"}
+    return [
+        pair
+        for pair in near_duplicates(rows)
+        if {split[pair.first], split[pair.second]} & {"train"}
+        and {split[pair.first], split[pair.second]} & held_out
+    ]
+
+
+def statement_shingles(row: ProblemRow) -> Shingles:
+    """Give the words and word pairs that are left of a statement without examples and filler."""
+    text = re.split(r">>>|\bassert\b", row.statement)[0]
+    words = [_stem(word) for word in _WORDS.findall(_BOILERPLATE.sub(" ", text.lower()))]
+    return frozenset(words) | {f"{a} {b}" for a, b in pairwise(words)}
+
+
+def code_shingles(row: ProblemRow) -> Shingles:
+    """Give the runs of four tokens of the reference, names of its own made alike."""
+    tokens = _code_tokens(row.reference)
+    starts = range(max(0, len(tokens) - _CODE_WIDTH + 1))
+    return frozenset(" ".join(tokens[at : at + _CODE_WIDTH]) for at in starts)
+
+
+def _stem(word: str) -> str:
+    for ending in ("ing", "ies", "es", "ed", "s"):
+        if word.endswith(ending) and len(word) - len(ending) >= 3:
+            return word.removesuffix(ending)
+    return word
+
+
+def _code_tokens(code: str) -> list[str]:
+    """Give the tokens without comments, layout and docstrings; names become ``v``, texts ``s``."""
+    tokens: list[str] = []
+    after_dot, line_start = False, True
+    for token in tokenize.generate_tokens(io.StringIO(code.replace("\r\n", "\n")).readline):
+        if token.type in _NOISE:
+            line_start = line_start or token.type != tokenize.COMMENT
+            continue
+        if token.type == tokenize.STRING and line_start:
+            continue  # a docstring
+        if token.type == tokenize.NAME and not (token.string in _KEPT or after_dot):
+            tokens.append("v")
+        else:
+            tokens.append("s" if token.type == tokenize.STRING else token.string)
+        after_dot, line_start = token.string == ".", False
+    return tokens
+
+
+def _pairs(
+    rows: Sequence[ProblemRow],
+    kind: Kind,
+    shingles: Callable[[ProblemRow], Shingles],
+    threshold: float,
+    least: int,
+) -> Iterable[NearDuplicate]:
+    """Yield the pairs at or above ``threshold`` among rows with ``least`` shingles or more."""
+    sets = {row.id: shingles(row) for row in rows}
+    # Buckets are set for less than the threshold: what they let through is measured exactly.
+    buckets = MinHashLSH(threshold=max(0.3, threshold - 0.2), num_perm=_PERMUTATIONS)
+    bases = {row.id: base_id(row) for row in rows}
+    names = [name for name, found in sets.items() if len(found) >= least]
+    signatures = MinHash.generator(
+        ([s.encode() for s in sorted(sets[name])] for name in names), num_perm=_PERMUTATIONS
+    )
+    for name, signature in zip(names, signatures, strict=True):
+        for other in sorted(buckets.query(signature)):
+            shared = sets[name] & sets[other]
+            similarity = len(shared) / len(sets[name] | sets[other])
+            if similarity >= threshold and bases[name] != bases[other]:
+                evidence = tuple(sorted(shared, key=lambda s: (-len(s), s))[:5])
+                yield NearDuplicate(other, name, kind, similarity, similarity == 1, evidence)
+        buckets.insert(name, signature)
