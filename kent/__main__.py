@@ -1,0 +1,7 @@
+"""``python -m kent`` is ``kent``."""
+
+import sys
+
+from kent.cli import main
+
+sys.exit(main())

@@ -1,0 +1,161 @@
+"""The ``kent`` command: parse, call, print."""
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from kent.cli_app import App, json_option, pass_app, print_json, say
+from kent.cli_daemon import daemon
+from kent.cli_model import model
+from kent.cli_state import state
+from kent.cli_tasks import tasks
+from kent.errors import ConfigError, KentError
+from memory.errors import StoreError
+from sandbox.errors import SandboxError
+from trainers.errors import TrainerError
+
+EXPECTED = (KentError, StoreError, SandboxError, TrainerError, OSError)
+
+
+@click.group()
+@click.option("--config", "config_file", type=click.Path(path_type=Path), help="Not ./kent.toml.")
+@click.option("--state", "state_dir", type=click.Path(path_type=Path), help="Not ./state.")
+@click.option("--profile", help="cpu or gpu: the presets that apply.")
+@click.option("--debug", is_flag=True, help="Show where an error comes from.")
+@click.version_option(package_name="kent", message="%(version)s")
+@pass_app
+def cli(
+    app: App, config_file: Path | None, state_dir: Path | None, profile: str | None, debug: bool
+) -> None:
+    """KENT makes code models measurably better on the box it runs on.
+
+    Exit codes: 0 done, 1 the run failed, 2 wrong use or configuration.
+    """
+    app.config_option, app.state_option = config_file, state_dir
+    app.profile_option, app.debug = profile, debug
+
+
+@cli.command()
+@click.option("--force", is_flag=True, help="Replace a file that exists.")
+@pass_app
+def init(app: App, force: bool) -> None:
+    """Write a commented kent.toml; as written it changes nothing."""
+    from kent.config_file import write_config
+
+    path = app.config_option or Path("kent.toml")
+    write_config(path, force=force)
+    say(f"wrote {path}; next: kent doctor")
+
+
+@cli.command()
+@json_option
+@pass_app
+def doctor(app: App, as_json: bool) -> int:
+    """Say what works on this box and what does not."""
+    from kent.doctor import examine, in_lines, to_json
+
+    checks = examine(app.config)
+    if as_json:
+        print_json(to_json(checks))
+    else:
+        click.echo("\n".join(in_lines(checks)))
+    return 1 if any(check.status == "fail" for check in checks) else 0
+
+
+@cli.command("round")
+@click.argument("stages", nargs=-1, metavar="[STAGE]...")
+@pass_app
+def round_(app: App, stages: tuple[str, ...]) -> int:
+    """Run one round here, with progress; a round that was cut goes on."""
+    from kent.daemon import run_one_round
+
+    config = app.load(**{"stages.enabled": ("STAGE", list(stages) or None)})
+    outcome = run_one_round(config, named=bool(stages))
+    _print_report(app)
+    return 0 if outcome.status == "done" else 1
+
+
+@cli.command()
+@json_option
+@click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write a page.")
+@pass_app
+def report(app: App, as_json: bool, html: Path | None) -> None:
+    """Show what got better over the rounds, with intervals."""
+    from kent.report import build, render_html
+
+    if not as_json and not html:
+        _print_report(app)
+        return
+    with app.read_store() as store:
+        document = build(store)
+    if html:
+        html.write_text(render_html(document), encoding="utf-8")
+        say(f"wrote {html}")
+    if as_json:
+        print_json(document)
+
+
+def _print_report(app: App) -> None:
+    from rich.console import Console
+
+    from kent.report import build, render_terminal
+
+    with app.read_store() as store:
+        render_terminal(build(store), Console())
+
+
+for group in (daemon, model, tasks, state):
+    cli.add_command(group)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; its exit code. What goes wrong is one line on standard error."""
+    app = App()
+    try:
+        code = cli.main(
+            list(arguments) if arguments is not None else None,
+            prog_name="kent", standalone_mode=False, obj=app,
+        )  # fmt: skip
+        sys.stdout.flush()
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return 2
+    except click.ClickException as error:
+        return _fail(error.format_message(), 2)
+    except (click.Abort, KeyboardInterrupt):
+        return _fail("interrupted", 1)
+    except BrokenPipeError:
+        # Whoever read our output has left; a second attempt at exit must not complain either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except EXPECTED as error:
+        _trace(app)
+        return _fail(_lines(error), getattr(error, "exit_code", 1))
+    except Exception as error:  # noqa: BLE001 - the last place where an error can be told
+        _trace(app)
+        hint = "" if app.debug else "; --debug shows where"
+        return _fail(f"unexpected {type(error).__name__}: {' '.join(str(error).split())}{hint}", 1)
+    return code if isinstance(code, int) else 0
+
+
+def _lines(error: BaseException) -> list[str] | str:
+    if isinstance(error, ConfigError):
+        return error.problems
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename or 'the system'}: {error.strerror}"
+    return " ".join(str(error).split())
+
+
+def _fail(problems: list[str] | str, code: int) -> int:
+    for problem in [problems] if isinstance(problems, str) else problems:
+        say(f"kent: error: {problem}")
+    return code
+
+
+def _trace(app: App) -> None:
+    if app.debug:
+        traceback.print_exc()

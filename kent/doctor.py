@@ -1,0 +1,150 @@
+"""What works on this box and what does not, for a person and as JSON."""
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+import psutil
+
+from kent.config import KentConfig
+from kent.disk import free_bytes, in_words
+from memory.errors import StoreError
+
+Word = Literal["ok", "warn", "fail"]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing looked at. ``fail``: no round can run; ``warn``: something is missing or slow."""
+
+    name: str
+    status: Word
+    message: str
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+def examine(config: KentConfig) -> list[Check]:
+    """All checks; each one reports its own trouble and hinders no other."""
+    looks: list[Callable[[KentConfig], Check]] = [
+        _machine, _gpu, _backend, _weights, _sandbox, _disk, _database, _data,
+    ]  # fmt: skip
+    return [look(config) for look in looks]
+
+
+def to_json(checks: list[Check]) -> dict[str, Any]:
+    """The document of ``kent doctor --json``."""
+    failed = any(check.status == "fail" for check in checks)
+    return {"ok": not failed, "checks": [asdict(check) for check in checks]}
+
+
+def in_lines(checks: list[Check]) -> list[str]:
+    """One line a check."""
+    return [f"{check.status:4}  {check.name:9} {check.message}" for check in checks]
+
+
+def _machine(config: KentConfig) -> Check:
+    cores = len(psutil.Process().cpu_affinity()) if sys.platform == "linux" else os.cpu_count()
+    ram = psutil.virtual_memory().total
+    message = f"Python {sys.version.split()[0]}, {cores} cores, {in_words(ram)} of memory"
+    data = {"cores": cores, "memory_bytes": ram, "python": sys.version.split()[0]}
+    return Check("machine", "ok" if ram > 3 * 2**30 else "warn", message, data)
+
+
+def _gpu(config: KentConfig) -> Check:
+    wanted: Word = "fail" if config.generator.backend == "vllm" else "ok"
+    found = nvidia_gpus()
+    if found:
+        names = ", ".join(f"{gpu['name']} ({gpu['memory_mb']} MB)" for gpu in found)
+        hint = "" if config.profile == "gpu" else '; profile = "gpu" uses it'
+        return Check("gpu", "ok", names + hint, {"gpus": found})
+    message = "none: the processor does the work"
+    return Check("gpu", "warn" if wanted == "fail" else "ok", message, {"gpus": []})
+
+
+def nvidia_gpus() -> list[dict[str, Any]]:
+    """Name and memory, in MB, of each NVIDIA card; empty where the driver is not there."""
+    if shutil.which("nvidia-smi") is None:
+        return []
+    query = ["nvidia-smi", "--query-gpu=name,memory.total", "--format=csv,noheader,nounits"]
+    try:
+        done = subprocess.run(query, capture_output=True, text=True, timeout=20, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    rows = [line.rpartition(",") for line in done.stdout.splitlines() if done.returncode == 0]
+    return [
+        {"name": name.strip(), "memory_mb": int(memory)}
+        for name, _, memory in rows
+        if memory.strip().isdigit()
+    ]
+
+
+_MODULES = {"llama.cpp": "xllamacpp", "vllm": "vllm"}
+
+
+def _backend(config: KentConfig) -> Check:
+    backend = config.generator.backend
+    present = [name for name, module in _MODULES.items() if importlib.util.find_spec(module)]
+    data = {"configured": backend, "installed": present}
+    if backend == "openai":
+        return Check("generator", "ok", f"openai, at {config.generator.base_url}", data)
+    if backend == "auto" and not present:
+        return Check("generator", "fail", "no backend: pip install 'kent[llamacpp]'", data)
+    if backend != "auto" and backend not in present:
+        extra = backend.replace(".", "")
+        message = f"{backend} is not installed: pip install 'kent[{extra}]'"
+        return Check("generator", "fail", message, data)
+    return Check("generator", "ok", f"{backend}; installed: {', '.join(present)}", data)
+
+
+def _weights(config: KentConfig) -> Check:
+    name = config.generator.model
+    if config.generator.backend == "openai":
+        return Check("weights", "ok", f"{name}: the server's business")
+    return Check("weights", "ok", name)
+
+
+def _sandbox(config: KentConfig) -> Check:
+    return Check("sandbox", "ok", "")
+
+
+def _disk(config: KentConfig) -> Check:
+    free = free_bytes(config.state_dir)
+    enough = free >= config.daemon.min_free_gb * 2**30
+    message = f"{in_words(free)} free for {config.state_dir}"
+    if not enough:
+        message += f"; a stage wants {config.daemon.min_free_gb:g} GB (daemon.min_free_gb)"
+    return Check("disk", "ok" if enough else "fail", message, {"free_bytes": free})
+
+
+def _database(config: KentConfig) -> Check:
+    from memory.store import Store
+
+    path = config.state_dir / "kent.db"
+    if not path.exists():
+        return Check("database", "ok", f"{path}: made by the first round")
+    try:
+        with Store.open(path, read_only=True) as store:
+            rounds = len(store.rounds())
+    except StoreError as error:
+        return Check("database", "fail", str(error))
+    size = in_words(path.stat().st_size)
+    return Check("database", "ok", f"{path}: {size}, {rounds} rounds", {"rounds": rounds})
+
+
+def _data(config: KentConfig) -> Check:
+    folder = config.tasks.data_dir
+    if folder is None:
+        return Check("data", "ok", "no folder named: the Hub, else the built-in problems")
+    if not folder.is_dir():
+        return Check("data", "fail", f"{folder} is not a folder (tasks.data_dir or KENT_DATA)")
+    files = sorted(path.name for path in _files(folder.iterdir()))
+    return Check("data", "ok", f"{folder}: {len(files)} files", {"files": files})
+
+
+def _files(paths: Iterator[Any]) -> Iterator[Any]:
+    return (path for path in paths if path.is_file())

@@ -1,0 +1,33 @@
+"""Errors of the daemon and its face; each message says what is wrong and what to do.
+
+KentError
+├── ConfigError      kent.toml, KENT_* or a flag is wrong (exit code 2)
+└── DaemonError      it cannot start, stop or be reached
+    └── AlreadyRunning   another process holds the state directory
+"""
+
+from collections.abc import Sequence
+
+
+class KentError(Exception):
+    """Something that a person can put right."""
+
+    exit_code = 1
+
+
+class ConfigError(KentError):
+    """The configuration is refused; ``problems`` has one line for each thing wrong."""
+
+    exit_code = 2
+
+    def __init__(self, problems: str | Sequence[str]) -> None:
+        self.problems = [problems] if isinstance(problems, str) else list(problems)
+        super().__init__("\n".join(self.problems))
+
+
+class DaemonError(KentError):
+    """The daemon cannot start, stop or be reached."""
+
+
+class AlreadyRunning(DaemonError):
+    """Another process holds the state directory; the message names it."""

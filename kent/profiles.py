@@ -1,0 +1,32 @@
+"""The two profiles: which defaults of ``kent.toml`` a kind of machine changes, in one table."""
+
+from typing import Any, Literal
+
+Profile = Literal["cpu", "gpu"]
+
+# Keys are those of kent.toml; a value here stands between the built-in default and the file.
+PRESETS: dict[str, dict[str, dict[str, Any]]] = {
+    # A round in under 20 minutes on two cores with the 0.5B model at 30-40 tokens/s.
+    "cpu": {
+        "tasks": {"max_train": 40, "max_validation": 20, "max_test": 30},
+        "critic": {"samples_per_problem": 4, "eval_samples_per_problem": 4},
+        "generator": {"parallel": 16, "max_tokens": 256},
+        "daemon": {"stage_time_limit_s": 6 * 3600},
+    },
+    # One card of 24 GB or more: the 1.5B model, 50 samples of every MBPP problem.
+    "gpu": {
+        "tasks": {"max_train": 0, "max_validation": 0, "max_test": 0},
+        "critic": {
+            "samples_per_problem": 50,
+            "eval_samples_per_problem": 50,
+            "feature_batch": 64,
+        },
+        "generator": {
+            "backend": "vllm",
+            "model": "qwen2.5-coder-1.5b-instruct",
+            "parallel": 256,
+            "max_tokens": 512,
+        },
+        "daemon": {"stage_time_limit_s": 24 * 3600},
+    },
+}
