@@ -11,6 +11,7 @@ PAIRED = "paired"
 UNPAIRED = "unpaired"
 NOT_COMPARABLE = "not comparable"
 
+_RESAMPLES = 2_000  # enough for a display, and done in a moment
 _AGREE = 1e-3  # outcomes may have been rounded when they were stored
 _GAP = ("baseline_pass1", "verifier_pass1", "oracle_passN")
 Outcomes = dict[str, dict[str, Any]]
@@ -130,5 +131,5 @@ def _bootstrap(rows: list[list[Any]], *, gap: bool) -> Json | None:
         before, after = means[..., :half], means[..., half:]
         return np.asarray(closed(after) - closed(before) if gap else (after - before)[..., 0])
 
-    found = bootstrap(np.asarray(rows, dtype=np.float64), change)
+    found = bootstrap(np.asarray(rows, dtype=np.float64), change, resamples=_RESAMPLES)
     return None if found.value is None else found.to_json()

@@ -1,4 +1,4 @@
-"""The SQL behind the report; every statement reads an index or a small table, never the samples."""
+"""The SQL behind the report; each reads an index or a small table, never the samples' rows."""
 
 from typing import Any
 
@@ -76,7 +76,11 @@ def samples_by_run(store: Store) -> list[Row]:
 
 def verdicts_by_word(store: Store) -> list[Row]:
     """How many programs got each verdict."""
-    return store.query("SELECT verdict, COUNT(*) AS n FROM verdicts GROUP BY verdict")
+    # Grouped by stage run first, in the order of the index: without it a million rows are sorted.
+    return store.query(
+        "SELECT verdict, SUM(n) AS n FROM (SELECT verdict, COUNT(*) AS n FROM verdicts"
+        " GROUP BY stage_run_id, verdict) GROUP BY verdict"
+    )
 
 
 def distinct_programs(store: Store) -> int:

@@ -27,6 +27,7 @@ def stage_section(document: Json, stage: str) -> str:
         f'<div class="plots">{"".join(stage_plots(document, stage, view))}</div>',
         _marks_key(document, stage),
         _figures_table(view, rows),
+        _problems(rows),
         _change_table(document, stage, view),
         _meanings(view),
         "</section>",
@@ -83,7 +84,10 @@ def _figures_table(view: StageView, rows: list[tuple[Json, Json]]) -> str:
     for row, entry in reversed(rows):
         cells = [Cell(str(row["id"]), header=True)]
         cells += [_figure_cell(entry.get(known.name), known) for known in view.figures]
-        cells += [Cell(duration(entry["seconds"])), _status_cell(entry)]
+        cells += [
+            Cell(duration(entry["seconds"])),
+            Cell(entry["status"], style=f"status {entry['status']}"),
+        ]
         body.append(cells)
     return table("Figures by round, the latest first", head, body)
 
@@ -98,13 +102,11 @@ def _figure_cell(figure: Json | None, known: KeyFigure) -> Cell:
     return Cell(number(figure["value"], known.unit), small=interval(figure, known.unit))
 
 
-def _status_cell(entry: Json) -> Cell:
-    reason = summary.problem_text(entry).partition(": ")[2]
-    return Cell(
-        str(entry["status"]),
-        small=reason,
-        style=f"status {entry['status']}" + (" words" if reason else ""),
-    )
+def _problems(rows: list[tuple[Json, Json]]) -> str:
+    """Why stages did not end well, the latest first."""
+    told = [(row["id"], summary.problem_text(entry)) for row, entry in reversed(rows)]
+    items = "".join(f"<li>Round {round_id} {escape(text)}</li>" for round_id, text in told if text)
+    return f'<ul class="problems">{items}</ul>' if items else ""
 
 
 def _change_table(document: Json, stage: str, view: StageView) -> str:
@@ -157,7 +159,10 @@ def promotions_section(promotions: list[Json]) -> str:
         [
             Cell(str(row["round"]), header=True),
             Cell(clean(row["candidate"], 60), small=_against(row), style="words"),
-            Cell(row["decision"], style="better" if row["decision"] == "promoted" else ""),
+            Cell(
+                row["decision"],
+                style="status better" if row["decision"] == "promoted" else "status",
+            ),
             Cell(change(row["effect"]["value"], "percent"), small=_effect_band(row)),
             Cell(NOTHING if row["p_value"] is None else f"{row['p_value']:.2g}", small=_looks(row)),
             Cell(clean(row["reason"], 600), style="words"),

@@ -20,7 +20,8 @@ def stages_of_rounds(
 ) -> dict[int, dict[str, Json]]:
     """For each round its stages by name.
 
-    The last attempt gives status and error; the last attempt that measured gives the figures.
+    The last attempt gives status and error; the figures are those of all attempts, where a later
+    one goes before an earlier: an attempt may have measured and been cut before it could end.
     """
     by_run: dict[int, Group] = {}
     for row in evaluations:
@@ -41,27 +42,32 @@ def _stage(
     stage: str, attempts: list[Row], by_run: dict[int, Group], models: dict[str, Row]
 ) -> Json:
     last = attempts[-1]
-    measured = next((run for run in reversed(attempts) if run["id"] in by_run), last)
-    metrics = json_object(measured["metrics"])
-    groups = _groups(by_run.get(measured["id"], []))
+    stored = {run["id"]: json_object(run["metrics"]) for run in attempts}
+    ended = next((run["id"] for run in reversed(attempts) if stored[run["id"]]), last["id"])
+    metrics = stored[ended]
+    groups = _groups([row for run in attempts for row in by_run.get(run["id"], [])])
     chosen = _choose(groups, stage, metrics)
     shown = groups.pop(chosen) if chosen else []
     head = shown[0] if shown else {}
     model_id = head.get("model_id") or metrics.get(stage)
     model = models.get(str(model_id), {})
-    figures, provenance = _figures(stage, measured, shown, metrics)
+    figures, provenance = _figures(stage, ended, shown, metrics)
     return {
         **figures,
         "generator": metrics.get("generator") or model.get("generator_id"),
         stage: model_id,
-        "protocol": metrics.get("protocol") or head.get("protocol"),
-        "problem_set": metrics.get("problem_set") or head.get("problem_set"),
+        "protocol": head.get("protocol") or metrics.get("protocol"),
+        "problem_set": head.get("problem_set") or metrics.get("problem_set"),
         "status": last["status"],
         "error": last["error"],
         "seconds": sum(run_seconds(run) for run in attempts),
         "attempts": len(attempts),
         "seconds_by_phase": metrics.get("seconds") or {},
-        "stage_run": measured["id"],
+        "stage_run": ended,
+        "tokens": metrics.get("tokens"),
+        "tokens_per_s": metrics.get("tokens_per_s"),
+        "not_judged": metrics.get("not_judged"),
+        "notes": list(metrics.get("notes") or ()),
         "other_evaluations": [_other(group) for group in groups.values()],
         "provenance": provenance,
     }
@@ -89,7 +95,7 @@ def _choose(
     return max(groups, key=fit) if groups else None
 
 
-def _figures(stage: str, run: Row, rows: Group, metrics: Json) -> tuple[Json, Json]:
+def _figures(stage: str, run_id: int, rows: Group, metrics: Json) -> tuple[Json, Json]:
     """The stage's figures by name, and of each the ids of the rows that it came from."""
     measured = {row["metric"]: row for row in rows}
     names = [known.name for known in view_of(stage).figures]
@@ -104,7 +110,7 @@ def _figures(stage: str, run: Row, rows: Group, metrics: Json) -> tuple[Json, Js
             provenance[name] = {
                 "evaluation": row["id"] if row else None,
                 "model": row["model_id"] if row else metrics.get(stage),
-                "stage_run": run["id"],
+                "stage_run": row["stage_run_id"] if row else run_id,
             }
     return figures, provenance
 

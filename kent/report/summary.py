@@ -93,11 +93,11 @@ def _pulse(age: float | None) -> str:
 
 
 def problem_text(entry: Json) -> str:
-    """Why a stage did not end well, or an empty string."""
+    """Why a stage did not end well, or what it noted; else an empty string."""
+    notes = "; ".join(clean(note, 300) for note in entry["notes"])
     if entry["status"] in ("done", "running"):
-        return ""
-    reason = clean(entry["error"], 400) or "no reason was stored"
-    return f"{entry['status']}: {reason}"
+        return f"note: {notes}" if notes else ""
+    return f"{entry['status']}: {clean(entry['error'], 400) or notes or 'no reason was stored'}"
 
 
 def totals_rows(totals: Json) -> list[tuple[str, str]]:

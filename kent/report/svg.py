@@ -70,7 +70,7 @@ def spark(values: Sequence[float | None], width: int = 120, height: int = 28) ->
     line = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
     x, y = points[-1]
     return (
-        f'<svg class="spark" viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
+        f'<svg class="spark" viewBox="0 0 {width} {height}" preserveAspectRatio="xMinYMid meet"'
         f' aria-hidden="true"><polyline class="line s1" points="{line}"/>'
         f'<circle class="dot s1" cx="{x:.1f}" cy="{y:.1f}" r="3"/></svg>'
     )
@@ -113,7 +113,7 @@ class _Plot:
         self._d = drawing
         self._width, self._height = width, height
         many = len(drawing.series) > 1
-        self._left, self._right = 46.0, width - (104.0 if many else 14.0)
+        self._left, self._right = 46.0, width - (112.0 if many else 14.0)
         self._top, self._bottom = 22.0, height - 38.0
         self._low, self._high = y_range(drawing)
 

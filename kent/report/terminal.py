@@ -60,15 +60,16 @@ class _Terminal:
         self._console.print(self._change_table(document, stage, view), width=self._width)
 
     def _rounds_table(self, view: StageView, rows: list[tuple[Json, Json]]) -> Table:
-        table = self._table("Rounds, in percent; below each value its 95 % interval", gap=0)
+        skipped = max(0, len(rows) - _ROUNDS_SHOWN)
+        cut = f"; {skipped} left out" if skipped else ""
+        table = self._table(f"Rounds, in percent; below each value its 95 % interval{cut}", gap=0)
         table.add_column(self._text("round"), no_wrap=True)
         for known in view.figures:
             table.add_column(self._text(known.heading), justify="right", no_wrap=True)
-        skipped = len(rows) - _ROUNDS_SHOWN
-        shown = rows if skipped <= 0 else [rows[0], *rows[-(_ROUNDS_SHOWN - 1) :]]
+        shown = rows if not skipped else [rows[0], *rows[-(_ROUNDS_SHOWN - 1) :]]
         for index, (row, entry) in enumerate(shown):
-            if skipped > 0 and index == 1:
-                table.add_row(self._text(f"… {skipped} more", "dim"))
+            if skipped and index == 1:
+                table.add_row(self._text("…", "dim"))
             table.add_row(self._round_cell(row, entry), *self._cells(view, entry))
         return table
 
