@@ -58,14 +58,18 @@ def headline(document: Json) -> str:
         for name in ("baseline_pass1", "verifier_pass1", "oracle_passN", "gap_closed")
     )
     text = (
-        f"In round {row['id']} the critic's choice solves {number(choice, 'percent')} % of the "
-        f"test problems; a single sample solves {number(single, 'percent')} %"
+        f"In round {row['id']} the critic's choice solves {_percent(choice)} of the "
+        f"test problems; a single sample solves {_percent(single)}"
     )
     if best is not None:
-        text += f", the best of all samples {number(best, 'percent')} %"
+        text += f", the best of all samples {_percent(best)}"
     if gap is not None:
-        text += f". That closes {number(gap, 'percent')} % of the gap"
+        text += f". That closes {_percent(gap)} of the gap"
     return text + "."
+
+
+def _percent(value: float) -> str:
+    return f"{number(value, 'percent')}\N{NO-BREAK SPACE}%"
 
 
 def running_text(running: Json | None) -> str:

@@ -7,6 +7,7 @@ from html import escape
 
 _DOTS = 40  # with more rounds the line speaks for itself
 _LABEL_GAP = 14.0
+_MARK_WIDTH = 11.0  # closer together, only promotions are marked
 
 
 @dataclass(frozen=True)
@@ -180,7 +181,10 @@ class _Plot:
         )
 
     def _marks(self) -> Iterator[str]:
+        dense = len(self._d.ticks) > 1 and self._x(1) - self._x(0) < _MARK_WIDTH
         for mark in self._d.marks:
+            if dense and not mark.promoted:
+                continue
             x = self._x(mark.x)
             word = "promoted" if mark.promoted else "kept"
             down = f"M{x - 5:.1f},6 L{x + 5:.1f},6 L{x:.1f},15 Z"

@@ -17,7 +17,7 @@ _PROMOTIONS_SHOWN = 8
 _TREND = 12
 _ASCII = str.maketrans(
     {**dict(zip(BLOCKS, "_.,-=+*#", strict=True)), "–": "-", "−": "-", "·": "|", "…": "~",
-     "±": "~", "α": "alpha", "’": "'"}
+     "±": "~", "α": "alpha", "\N{NO-BREAK SPACE}": " "}
 )  # fmt: skip
 
 
