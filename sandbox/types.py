@@ -10,6 +10,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
 
+Compare = Literal["eq", "ne", "is", "truthy", "falsy", "close", "abs_lt", "isclose", "set_eq"]
+
+VIA = ("list", "tuple", "set", "frozenset", "sorted", "dict", "len", "int", "float", "str", "bool")
+"""Built-ins that a test may put around the candidate's result."""
+
 
 class Word(StrEnum):
     """What the sandbox says of a program and its tests."""
@@ -46,17 +51,22 @@ class Limits:
 class Call:
     """One test: ``function(*args, **kwargs)`` is to satisfy ``compare`` against ``expected``.
 
-    ``compare``: ``eq`` (Python's ``==``), ``truthy``, ``falsy``, ``close`` (numbers, also nested,
-    within ``tolerance``, absolute or relative), ``set_eq`` (equal as sets). ``function`` of None
-    means the program's entry point. Arguments and ``expected`` are plain data of built-in types.
+    ``compare``: ``eq`` and ``ne`` (Python's ``==`` and ``!=``), ``is`` (the very value None, True
+    or False), ``truthy``, ``falsy``, ``close`` (numbers, also nested, within ``tolerance``,
+    absolute or relative), ``abs_lt`` (``abs(result - expected) < tolerance``), ``isclose``
+    (``math.isclose`` with ``tolerance`` as ``rel_tol``), ``set_eq`` (equal as sets). ``function``
+    of None means the program's entry point. ``via`` names a built-in, one of ``types.VIA``, through
+    which the result goes before it is compared, as in ``sorted(f(x)) == y``. Arguments and
+    ``expected`` are plain data of built-in types.
     """
 
     args: tuple[Any, ...]
     expected: Any
     kwargs: dict[str, Any] = field(default_factory=dict)
     function: str | None = None
-    compare: Literal["eq", "truthy", "falsy", "close", "set_eq"] = "eq"
+    compare: Compare = "eq"
     tolerance: float = 0.0
+    via: str = ""
 
 
 @dataclass(frozen=True)
@@ -84,7 +94,7 @@ class Program:
 
 @dataclass(frozen=True)
 class Failure:
-    """The first call that went wrong: its index, exception type, short text, line in the candidate."""
+    """The first call that went wrong: its index, exception type, text, line in the candidate."""
 
     call: int | None = None
     type: str = ""

@@ -1,0 +1,107 @@
+"""Programs as the bytes that a zygote takes; what is expected stays here."""
+
+import marshal
+from typing import Any
+
+from sandbox import codec
+from sandbox.types import VIA, Call, Limits, Program, Tests
+from sandbox.worker import wire
+
+_MARSHAL = 2  # the version without references: every argument is built anew for every call
+_MARSHALLED = (bool, int, float, complex, str, bytes, type(None))
+
+
+class Prepared:
+    """Tests made ready once: the bytes that go in, and what each call's bytes should be."""
+
+    def __init__(self, tests: Tests) -> None:
+        self.tests = tests
+        self.data = tests.mode == "data"
+        if self.data:
+            calls = [(call.function, _packed(call), views(call)) for call in tests.calls]
+            self.payload = marshal.dumps((tests.entry_point, tests.setup_code, calls), _MARSHAL)
+            self.expected = [_expected(call) for call in tests.calls]
+        else:
+            parts = (tests.entry_point, tests.setup_code, tests.test_code)
+            self.payload = marshal.dumps(parts, _MARSHAL)
+
+
+class Preparer:
+    """Prepares tests, and remembers the last ones: candidates of one problem come together."""
+
+    def __init__(self, keep: int = 256) -> None:
+        self._keep = keep
+        self._known: dict[int, Prepared] = {}
+
+    def prepared(self, tests: Tests) -> Prepared:
+        """Return the prepared form of ``tests``."""
+        known = self._known.get(id(tests))
+        if known is not None and known.tests is tests:
+            return known
+        if len(self._known) >= self._keep:
+            self._known.pop(next(iter(self._known)))
+        known = self._known[id(tests)] = Prepared(tests)
+        return known
+
+
+def views(call: Call) -> tuple[str, ...]:
+    """Tell what the harness beside the candidate applies to its result before encoding it."""
+    if call.via and call.via not in VIA:
+        raise ValueError(f"via must be one of {', '.join(VIA)}, not {call.via!r}")
+    first = (call.via,) if call.via else ()
+    last = {"truthy": ("bool",), "falsy": ("bool",), "set_eq": ("set",)}.get(call.compare, ())
+    return first + last
+
+
+def _packed(call: Call) -> bytes:
+    arguments = (call.args, call.kwargs)
+    if _marshals(arguments):
+        return b"m" + marshal.dumps(arguments, _MARSHAL)
+    return b"c" + codec.encode(arguments)
+
+
+def _marshals(value: Any, depth: int = 0) -> bool:
+    """Whether marshal gives back exactly this: it would make a bytearray bytes."""
+    kind = type(value)
+    if kind in _MARSHALLED:
+        return True
+    if depth > codec.MAX_DEPTH:
+        return False
+    if kind in (tuple, list, set, frozenset):
+        return all(_marshals(item, depth + 1) for item in value)
+    if kind is dict:
+        return all(_marshals(k, depth + 1) and _marshals(v, depth + 1) for k, v in value.items())
+    return False
+
+
+def _expected(call: Call) -> bytes | None:
+    """Return the bytes of a value that surely satisfies the call; None where only a look can tell.
+
+    A value that does not equal itself (NaN) has none: equal bytes would not mean equal values.
+    """
+    if call.compare not in ("eq", "is"):
+        return None
+    encoded = codec.encode(call.expected)
+    return encoded if codec.decode(encoded) == codec.decode(encoded) else None
+
+
+def job(program: Program, prepared: Prepared, limits: Limits) -> list[bytes]:
+    """Return the pieces to write to a zygote."""
+    code = program.code.encode("utf-8", "surrogatepass")
+    inputs, tester = (len(prepared.payload), 0) if prepared.data else (0, len(prepared.payload))
+    header = wire.JOB.pack(
+        wire.MAGIC,
+        wire.DATA if prepared.data else wire.SPLIT,
+        limits.cpu_s,
+        limits.wall_s,
+        limits.memory_mb,
+        limits.output_bytes,
+        limits.result_bytes,
+        limits.open_files,
+        limits.processes,
+        limits.file_mb,
+        len(code),
+        inputs,
+        tester,
+    )
+    return [header, code, prepared.payload]

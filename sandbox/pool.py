@@ -1,0 +1,260 @@
+"""The pool: a thread that keeps the zygotes busy and turns their reports into verdicts.
+
+Programs wait in one queue. A program whose zygote failed it is tried once more on a fresh one, then
+reported as not judged. Fresh zygotes are started as needed; the pool's process is never forked.
+"""
+
+import contextlib
+import os
+import selectors
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sandbox.errors import LevelError
+from sandbox.jobs import Prepared, Preparer, job
+from sandbox.judge import NotJudgedError, judge
+from sandbox.process import ZygoteGone, ZygoteProcess
+from sandbox.types import Failure, Limits, Program, Verdict, Word
+
+ATTEMPTS = 2
+GRACE_S = 10.0
+"""How much later than a program's wall limit its zygote must have reported it."""
+
+
+@dataclass
+class Task:
+    """A program on its way; ``deliver`` takes its verdict, ``wanted`` says if anyone still does."""
+
+    program: Program
+    deliver: Callable[[Verdict], None]
+    wanted: Callable[[], bool]
+    prepared: Prepared
+    limits: Limits
+    attempts: int = 0
+
+
+@dataclass
+class Worker:
+    """A zygote and what it is doing."""
+
+    zygote: ZygoteProcess
+    ready: bool = False
+    task: Task | None = None
+    overdue: float = 0.0
+
+
+class Pool:
+    """Keeps up to ``size`` zygotes of ``level``; ``submit`` from any thread."""
+
+    def __init__(self, size: int, level: str, version: str) -> None:
+        self.size, self.level, self._version = size, level, version
+        self._queue: deque[Task] = deque()
+        self._workers: list[Worker] = []
+        self._preparer = Preparer()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._closing = False
+        self._refused = ""
+        self._selector = selectors.DefaultSelector()
+        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._selector.register(self._wake, selectors.EVENT_READ)
+
+    def submit(
+        self,
+        program: Program,
+        limits: Limits,
+        deliver: Callable[[Verdict], None],
+        wanted: Callable[[], bool],
+    ) -> None:
+        """Queue a program."""
+        prepared = self._preparer.prepared(program.tests)
+        task = Task(program, deliver, wanted, prepared, program.limits or limits)
+        with self._lock:
+            if self._closing:
+                raise RuntimeError("the sandbox is closed")
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._loop, name="sandbox", daemon=True)
+                self._thread.start()
+        self._queue.append(task)
+        os.eventfd_write(self._wake, 1)
+
+    def nudge(self) -> None:
+        """Look again at which programs are still wanted."""
+        os.eventfd_write(self._wake, 1)
+
+    def close(self) -> None:
+        """End every zygote and whatever runs in it."""
+        with self._lock:
+            if self._closing:
+                return
+            self._closing = True
+        os.eventfd_write(self._wake, 1)
+        if self._thread is not None:
+            self._thread.join()
+        for worker in self._workers:
+            worker.zygote.close()
+        self._selector.close()
+        os.close(self._wake)
+
+    def _loop(self) -> None:
+        while not self._closing:
+            self._give_out()
+            for key, events in self._selector.select(self._patience()):
+                if key.fd == self._wake:
+                    os.eventfd_read(self._wake)
+                    self._drop_unwanted()
+                else:
+                    self._attend(key.data, events)
+            self._replace_overdue()
+
+    def _patience(self) -> float | None:
+        due = [worker.overdue for worker in self._workers if worker.task is not None]
+        return max(0.0, min(due) - time.monotonic()) if due else None
+
+    def _give_out(self) -> None:
+        while self._queue:
+            worker = next((w for w in self._workers if w.ready and w.task is None), None)
+            if worker is None:
+                starting = sum(not w.ready for w in self._workers)
+                if len(self._workers) < self.size and starting < len(self._queue):
+                    self._start()
+                    continue
+                return
+            task = self._queue.popleft()
+            if task.wanted():
+                self._give(worker, task)
+
+    def _start(self) -> None:
+        worker = Worker(ZygoteProcess(self.level))
+        self._workers.append(worker)
+        self._selector.register(worker.zygote, selectors.EVENT_READ, worker)
+
+    def _give(self, worker: Worker, task: Task) -> None:
+        worker.task = task
+        worker.overdue = time.monotonic() + task.limits.wall_s + GRACE_S
+        task.attempts += 1
+        try:
+            worker.zygote.send(job(task.program, task.prepared, task.limits))
+            if not worker.zygote.flush():
+                both = selectors.EVENT_READ | selectors.EVENT_WRITE
+                self._selector.modify(worker.zygote, both, worker)
+        except ZygoteGone as error:
+            self._lose(worker, str(error))
+
+    def _attend(self, worker: Worker, events: int) -> None:
+        if worker not in self._workers:
+            return
+        try:
+            if events & selectors.EVENT_WRITE and worker.zygote.flush():
+                self._selector.modify(worker.zygote, selectors.EVENT_READ, worker)
+            if events & selectors.EVENT_READ:
+                worker.zygote.read()
+                self._take(worker)
+        except (ZygoteGone, NotJudgedError) as error:
+            self._lose(worker, str(error))
+
+    def _take(self, worker: Worker) -> None:
+        """Take a greeting or a report, when it is whole."""
+        if not worker.ready:
+            refused = worker.zygote.greeting()
+            if refused:
+                raise ZygoteGone(f"level {self.level}: {refused}")
+            worker.ready = refused is not None
+            return
+        found = worker.zygote.report()
+        task = worker.task
+        if found is None or task is None:
+            return
+        report, parts = found
+        word, failure = judge(report, parts, task.prepared, task.limits)
+        worker.task = None
+        task.deliver(
+            Verdict(
+                key=task.program.key,
+                word=word,
+                failure=failure,
+                cpu_s=report.cpu_s,
+                wall_s=report.wall_s,
+                peak_memory_mb=report.peak_kib / 1024,
+                output_head=parts[2].decode("utf-8", "replace"),
+                output_tail=parts[3].decode("utf-8", "replace"),
+                level=self.level,
+                version=self._version,
+            )
+        )
+
+    def _lose(self, worker: Worker, why: str) -> None:
+        """Give up a zygote; its program is tried again, or reported as not judged."""
+        self._workers.remove(worker)
+        with contextlib.suppress(KeyError):
+            self._selector.unregister(worker.zygote)
+        worker.zygote.close()
+        task, worker.task = worker.task, None
+        if task is None:
+            self._fail_start(why)
+        elif task.attempts < ATTEMPTS:
+            self._queue.appendleft(task)
+        else:
+            self._not_judged(task, why)
+
+    def _fail_start(self, why: str) -> None:
+        """Charge the next program an attempt: a zygote ended before it was ready."""
+        if not self._queue:
+            return
+        task = self._queue.popleft()
+        task.attempts += 1
+        if task.attempts < ATTEMPTS:
+            self._queue.appendleft(task)
+        else:
+            self._not_judged(task, why)
+
+    def _not_judged(self, task: Task, why: str) -> None:
+        failure = Failure(type="NotJudged", text=why)
+        word = Word.NOT_JUDGED
+        task.deliver(
+            Verdict(task.program.key, word, failure, level=self.level, version=self._version)
+        )
+
+    def _replace_overdue(self) -> None:
+        now = time.monotonic()
+        for worker in list(self._workers):
+            if worker.task is not None and now > worker.overdue:
+                worker.zygote.process.kill()
+                self._lose(worker, "the zygote did not answer")
+
+    def _drop_unwanted(self) -> None:
+        """Stop programs whose verdict nobody waits for: their zygotes go with them."""
+        for worker in list(self._workers):
+            task = worker.task
+            if task is not None and not task.wanted():
+                worker.task = None
+                self._lose(worker, "cancelled")
+
+
+def probe(level: str, timeout_s: float = 30.0) -> None:
+    """Start one zygote of ``level`` and end it.
+
+    Raises:
+        LevelError: it could not put up its walls; the text says which.
+    """
+    zygote = ZygoteProcess(level)
+    try:
+        with selectors.DefaultSelector() as selector:
+            selector.register(zygote, selectors.EVENT_READ)
+            deadline = time.monotonic() + timeout_s
+            while time.monotonic() < deadline:
+                selector.select(deadline - time.monotonic())
+                zygote.read()
+                refused = zygote.greeting()
+                if refused:
+                    raise LevelError(f"level {level}: {refused}")
+                if refused is not None:
+                    return
+        raise LevelError(f"level {level}: the zygote did not start in {timeout_s:g} s")
+    except ZygoteGone as error:
+        raise LevelError(f"level {level}: {error}") from error
+    finally:
+        zygote.close()

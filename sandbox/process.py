@@ -1,0 +1,133 @@
+"""One zygote as the pool sees it: started, given jobs, read, ended. Never forked from here."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from sandbox.worker import wire
+
+_PACKAGE = Path(__file__).parent
+_ENVIRONMENT = {"PYTHONHASHSEED": "0", "MALLOC_ARENA_MAX": "1", "OPENBLAS_NUM_THREADS": "1"}
+_CHUNK = 1 << 18
+
+
+class ZygoteGone(Exception):
+    """The zygote ended or is out of step."""
+
+
+class ZygoteProcess:
+    """A zygote's process and the line to it. All calls return at once but ``close``.
+
+    It is started by the C library's spawn, which copies nothing of this process, with an
+    environment of its own, and it ends when this process does.
+    """
+
+    def __init__(self, level: str) -> None:
+        ours, theirs = socket.socketpair()
+        parent = os.pidfd_open(os.getpid())
+        boot = _PACKAGE / "worker" / "boot.py"
+        fds = (theirs.fileno(), parent)
+        command = [_interpreter(), "-S", "-s", "-P", "-B", "-X", "utf8", str(boot), str(_PACKAGE)]
+        try:
+            self.process = subprocess.Popen(
+                [*command, level, *map(str, fds)],
+                pass_fds=fds,
+                env=_ENVIRONMENT,
+                cwd="/",
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        finally:
+            theirs.close()
+            os.close(parent)
+        ours.setblocking(False)
+        self.socket = ours
+        self._out = memoryview(b"")
+        self._in = bytearray()
+
+    def fileno(self) -> int:
+        """Return the line's descriptor."""
+        return self.socket.fileno()
+
+    def send(self, pieces: list[bytes]) -> None:
+        """Begin to write a job."""
+        self._out = memoryview(b"".join(pieces))
+        self.flush()
+
+    def flush(self) -> bool:
+        """Write what can be written; True when nothing is left."""
+        try:
+            while self._out:
+                self._out = self._out[self.socket.send(self._out) :]
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            raise ZygoteGone(str(error)) from error
+        return True
+
+    def read(self) -> None:
+        """Take in what has arrived."""
+        try:
+            while True:
+                chunk = self.socket.recv(_CHUNK)
+                if not chunk:
+                    raise ZygoteGone("the zygote ended")
+                self._in += chunk
+                if len(chunk) < _CHUNK:
+                    return
+        except BlockingIOError:
+            return
+        except ConnectionError as error:
+            raise ZygoteGone(str(error)) from error
+
+    def greeting(self) -> str | None:
+        """Tell what kept the zygote from its level ("": nothing); None while it is starting."""
+        if len(self._in) < wire.FRAME.size:
+            return None
+        tag, size = wire.FRAME.unpack_from(self._in)
+        if tag != wire.READY:
+            raise ZygoteGone("out of step")
+        body = self._take(wire.FRAME.size + size)
+        return None if body is None else body[wire.FRAME.size :].decode()
+
+    def report(self) -> tuple[wire.Report, list[bytes]] | None:
+        """Return the next report and its four parts, or None while it is not whole."""
+        if len(self._in) < wire.REPORT.size:
+            return None
+        report = wire.Report(*wire.REPORT.unpack_from(self._in))
+        if report.magic != wire.MAGIC:
+            raise ZygoteGone("out of step")
+        sizes = report[-4:]
+        raw = self._take(wire.REPORT.size + sum(sizes))
+        if raw is None:
+            return None
+        parts, at = [], wire.REPORT.size
+        for size in sizes:
+            parts.append(raw[at : at + size])
+            at += size
+        return report, parts
+
+    def _take(self, size: int) -> bytes | None:
+        if len(self._in) < size:
+            return None
+        taken = bytes(memoryview(self._in)[:size])
+        del self._in[:size]
+        return taken
+
+    def close(self) -> None:
+        """End it and whatever it runs, and wait for it. It dies of the hang-up at the latest."""
+        self.socket.close()
+        try:
+            self.process.wait(timeout=2)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGKILL)
+            self.process.wait()
+
+
+def _interpreter() -> str:
+    """Return the interpreter itself, not a virtual environment's link to it."""
+    return str(Path(sys.executable).resolve())

@@ -1,0 +1,184 @@
+"""The sandbox's front: programs in, verdicts out as they finish."""
+
+import os
+import queue
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from sandbox.errors import LevelError
+from sandbox.pool import Pool, probe
+from sandbox.types import Limits, Program, Verdict
+
+SANDBOX_VERSION = "1"
+"""Changes whenever a program could get another verdict than before."""
+
+CHOSEN = ("B",)
+"""The levels that ``auto`` tries, the highest first."""
+
+_DEFAULTS = Limits()
+
+TYPED = ("C", "D")
+"""The levels that only a user may ask for: they do not keep a program from the machine's files."""
+
+
+class Sandbox:
+    """Runs untrusted programs and says how they did; usable from several threads.
+
+    Args:
+        workers: programs that run at once; by default as many as there are cores.
+        limits: for programs that bring none.
+        level: ``auto`` for the highest that works here, or one of the levels by name.
+
+    Raises:
+        LevelError: the level does not work on this machine.
+    """
+
+    def __init__(
+        self, *, workers: int | None = None, limits: Limits = _DEFAULTS, level: str = "auto"
+    ) -> None:
+        if workers is not None and workers < 1:
+            raise ValueError(f"workers must be at least 1, not {workers}")
+        self.workers = workers or len(os.sched_getaffinity(0))
+        self.limits = limits
+        self.level = choose(level)
+        self.version = SANDBOX_VERSION
+        self._pool = Pool(self.workers, self.level, self.version)
+        self._streams: set[_Stream] = set()
+
+    def run(self, program: Program) -> Verdict:
+        """Run one program."""
+        return next(self.run_many([program]))
+
+    def run_many(self, programs: Iterable[Program]) -> Iterator[Verdict]:
+        """Run programs; their verdicts come as they finish, told apart by their keys.
+
+        ``programs`` is read lazily, in a thread of its own, a few ahead of the verdicts that were
+        taken; it may block. What it raises is raised here, after the verdicts of those before.
+        """
+        stream = _Stream(self._pool, self.limits, window=8 * self.workers + 8)
+        self._streams.add(stream)
+        try:
+            yield from stream.verdicts(programs)
+        finally:
+            stream.cancel()
+            self._streams.discard(stream)
+
+    def cancel(self) -> None:
+        """Stop all programs, running and waiting; every ``run_many`` ends. It can go on after."""
+        for stream in list(self._streams):
+            stream.cancel()
+
+    def close(self) -> None:
+        """Stop everything and give back every process."""
+        self.cancel()
+        self._pool.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def choose(level: str) -> str:
+    """Return the level to use: the one that was named, or the highest that proves to work.
+
+    Raises:
+        LevelError: no such level, or it does not work here.
+    """
+    if level == "auto":
+        refusals = []
+        for name in CHOSEN:
+            try:
+                probe(name)
+            except LevelError as error:
+                refusals.append(str(error))
+            else:
+                return name
+        raise LevelError(
+            "no safe level works here: "
+            + "; ".join(refusals)
+            + "; level C can be asked for by name"
+        )
+    if level not in CHOSEN + TYPED:
+        raise LevelError(f"no level {level!r}; there are {', '.join(('auto', *CHOSEN, *TYPED))}")
+    probe(level)
+    return level
+
+
+@dataclass
+class _Fed:
+    """The feeder is through: how many programs it gave, and what stopped it early."""
+
+    count: int
+    error: BaseException | None
+
+
+_Item = Verdict | _Fed | None
+
+
+class _Stream:
+    """One ``run_many``: its feeder thread, its window, its verdicts."""
+
+    def __init__(self, pool: Pool, limits: Limits, window: int) -> None:
+        self._pool, self._limits = pool, limits
+        self._window = threading.Semaphore(window)
+        self._items: queue.SimpleQueue[_Item] = queue.SimpleQueue()
+        self._cancelled = False
+
+    def verdicts(self, programs: Iterable[Program]) -> Iterator[Verdict]:
+        feeder = threading.Thread(target=self._feed, args=(programs,), daemon=True)
+        feeder.start()
+        given: int | None = None
+        taken = 0
+        while not self._cancelled and (given is None or taken < given):
+            item = self._items.get()
+            if isinstance(item, _Fed):
+                given = item.count
+                if item.error is not None:
+                    yield from self._rest(given - taken)
+                    raise item.error
+            elif isinstance(item, Verdict):
+                taken += 1
+                self._window.release()
+                yield item
+
+    def _rest(self, count: int) -> Iterator[Verdict]:
+        while count and not self._cancelled:
+            item = self._items.get()
+            if isinstance(item, Verdict):
+                count -= 1
+                yield item
+
+    def _feed(self, programs: Iterable[Program]) -> None:
+        count, failed = 0, None
+        try:
+            for program in programs:
+                self._window.acquire()
+                if self._cancelled:
+                    return
+                self._pool.submit(program, self._limits, self._items.put, self._wanted)
+                count += 1
+        except BaseException as error:  # noqa: BLE001 - handed to the thread that takes the verdicts
+            failed = error
+        self._items.put(_Fed(count, failed))
+
+    def _wanted(self) -> bool:
+        return not self._cancelled
+
+    def cancel(self) -> None:
+        """End the stream; what it still has running is stopped."""
+        if self._cancelled:
+            return
+        self._cancelled = True
+        self._window.release()
+        self._items.put(None)
+        self._pool.nudge()

@@ -1,0 +1,1 @@
+"""What runs inside the zygote and its children: standard library only, nothing of the judge's."""

@@ -1,0 +1,63 @@
+"""The messages between the pool and a zygote: fixed headers, then bytes.
+
+Pool to zygote: one ``JOB`` and its payloads. Zygote to pool: one ``REPORT`` and its payloads, for
+each job, in order. What a program itself wrote (its frames) is carried as opaque bytes.
+"""
+
+import struct
+from typing import NamedTuple
+
+MAGIC = 0x4B454E54
+
+# magic, kind, cpu_s, wall_s, memory_mb, output cap, result cap, files, processes, file_mb, and the
+# sizes of: the candidate's code, its tests' inputs, the tester's payload.
+JOB = struct.Struct("<IIddIIIIIIIII")
+
+DATA, SPLIT = 0, 1
+
+
+class Job(NamedTuple):
+    """A job's header, field by field."""
+
+    magic: int
+    kind: int
+    cpu_s: float
+    wall_s: float
+    memory_mb: int
+    output_bytes: int
+    result_bytes: int
+    open_files: int
+    processes: int
+    file_mb: int
+    code_size: int
+    inputs_size: int
+    tester_size: int
+
+
+# magic, why, wait status of the candidate and of the tester, CPU and wall seconds, peak KiB, and
+# the sizes of: the candidate's frames, the tester's, output head, output tail.
+REPORT = struct.Struct("<IIiiddIIIII")
+
+
+class Report(NamedTuple):
+    """A report's header, field by field."""
+
+    magic: int
+    why: int
+    status: int
+    tester_status: int
+    cpu_s: float
+    wall_s: float
+    peak_kib: int
+    frames_size: int
+    tester_frames_size: int
+    head_size: int
+    tail_size: int
+
+
+# Why a program ended: by itself, or stopped by the zygote for one of its limits.
+ENDED, CPU, WALL, RESULT_CAP = range(4)
+
+# Frames that a program or a tester writes: a tag, a length, a body.
+FRAME = struct.Struct("<cI")
+READY, VALUE, RAISED, SYNTAX, DONE, VERDICT = b"K", b"V", b"X", b"Y", b"Z", b"P"

@@ -1,0 +1,167 @@
+"""The zygote: a small warm interpreter, walled in once, that forks one child for each program.
+
+It never looks at what programs write. Their frames pass through memory that no child inherits, so
+that the results of one program cannot be found by the next. It ends when its pool does.
+"""
+
+import gc
+import os
+import select
+import socket
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from sandbox.worker import child, split, walls, wire
+from sandbox.worker.memory import STEP, Memory, Output, Stream
+from sandbox.worker.seccomp import ProgramFilter
+from sandbox.worker.supervise import Process, Supervisor
+
+WARM = (
+    "bisect cmath collections copy datetime decimal fractions functools hashlib heapq itertools "
+    "json math operator random re statistics string struct time typing"
+)
+"""Modules that programs use often: loaded once, before the walls."""
+
+
+class Zygote:
+    """The loop: a job, a fork, its supervision, a report."""
+
+    def __init__(self, control: int, parent: int) -> None:
+        self.control, self.parent = control, parent
+        self.filters: ProgramFilter | None = None
+        self.payload = Memory(1 << 20, inherited=True)
+        self.results = Memory(1 << 20, inherited=False)
+        self.verdicts = Memory(1 << 20, inherited=False)
+        self.output = Memory(1 << 18, inherited=False)
+
+    def run(self) -> None:
+        """Serve jobs until the pool is gone."""
+        idle = select.poll()
+        idle.register(self.control, select.POLLIN)
+        idle.register(self.parent, select.POLLIN)
+        header = bytearray(wire.JOB.size)
+        while True:
+            ready = [fd for fd, _ in idle.poll()]
+            if self.parent in ready:
+                return
+            self._read_exactly(memoryview(header))
+            self._serve(wire.Job(*wire.JOB.unpack(header)))
+
+    def _read_exactly(self, view: memoryview) -> None:
+        while view:
+            count = os.readv(self.control, [view])
+            if not count:
+                os._exit(0)  # the pool hung up
+            view = view[count:]
+
+    def _receive(self, size: int) -> memoryview:
+        view = self.payload.reserve(size)
+        self._read_exactly(view)
+        return view
+
+    def _serve(self, job: wire.Job) -> None:
+        if job.magic != wire.MAGIC:
+            os._exit(70)  # out of step with the pool, which will start another zygote
+        out = Output(self.output, job.output_bytes)
+        supervisor = Supervisor(job, out, (self.control, self.parent))
+        payload = self._receive(job.code_size + job.inputs_size)
+        code = payload[: job.code_size]
+        if job.kind == wire.SPLIT:
+            self._split(job, code, supervisor)
+        else:
+            inputs = payload[job.code_size :]
+            frames = Stream(self.results, job.result_bytes)
+            self._fork(job, supervisor, frames, None, lambda: child.run_data(code, inputs))
+        self.payload.wipe()
+        supervisor.run()
+        self._report(supervisor)
+
+    def _split(self, job: wire.Job, code: memoryview, supervisor: Supervisor) -> None:
+        """Fork the candidate first: the tests are not yet in this memory."""
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            frames = Stream(self.results, job.result_bytes)
+            line = ours.fileno()
+            self._fork(job, supervisor, frames, line, lambda: split.run_candidate(code))
+            self.payload.wipe()
+            tests = self._receive(job.tester_size)
+            frames = Stream(self.verdicts, job.result_bytes)
+            line = theirs.fileno()
+            self._fork(job, supervisor, frames, line, lambda: split.run_tester(tests))
+
+    def _fork(
+        self,
+        job: wire.Job,
+        supervisor: Supervisor,
+        frames: Stream,
+        line: int | None,
+        body: Callable[[], None],
+    ) -> None:
+        pid = os.fork()
+        if pid == 0:
+            try:
+                child.enter(job, supervisor.output.write_fd, frames.write_fd, line, self.filters)
+                body()
+                child.finish()
+            finally:
+                os._exit(71)  # whatever went wrong here: no result
+        supervisor.add(Process(pid, frames))
+
+    def _report(self, supervisor: Supervisor) -> None:
+        report, pieces = supervisor.report()
+        self._write([memoryview(report), *pieces])
+        if sum(map(len, pieces)) > STEP:
+            for memory in (self.results, self.verdicts, self.output):
+                memory.wipe()
+
+    def _write(self, pieces: list[memoryview]) -> None:
+        pieces = [piece for piece in pieces if piece]
+        while pieces:
+            count = os.writev(self.control, pieces)
+            while pieces and count >= len(pieces[0]):
+                count -= len(pieces.pop(0))
+            if pieces:
+                pieces[0] = pieces[0][count:]
+
+
+def _ignored(**_: Any) -> None:
+    """Stand in for ``os.register_at_fork``: random is not to be seeded anew in every program."""
+
+
+def warm_up() -> None:
+    """Load what programs often use, once, and make what is loaded the same in every zygote."""
+    register, os.register_at_fork = os.register_at_fork, _ignored
+    for name in WARM.split():
+        __import__(name)
+    os.register_at_fork = register
+    sys.modules["random"].seed(0)
+    for name in [name for name in sys.modules if name.split(".")[0] == "sandbox"]:
+        del sys.modules[name]  # a program finds nothing of ours by name
+    os.environ.clear()
+    os.environ.update(HOME="/tmp", TMPDIR="/tmp", PATH="/usr/bin:/bin", LANG="C.UTF-8")
+    sys.argv[:] = ["candidate"]
+    sys.path[:] = [path for path in sys.path if path.endswith("lib-dynload") or "python3" in path]
+
+
+def main(level: str, control: int, parent: int) -> None:
+    """Warm up, put up the walls, say so, and serve.
+
+    The first message to the pool is ``WALL`` with the level, or with what the kernel refused.
+    """
+    warm_up()
+    zygote = Zygote(control, parent)
+    refused = ""
+    try:
+        walls.raise_walls(level)
+    except OSError as error:
+        refused = str(error)
+    greeting: Any = refused.encode()
+    zygote._write([memoryview(wire.FRAME.pack(wire.READY, len(greeting)) + greeting)])
+    if refused:
+        return
+    if level != "D":
+        zygote.filters = ProgramFilter()
+    gc.collect()
+    gc.freeze()
+    zygote.run()
