@@ -1,0 +1,154 @@
+"""The stage as the daemon runs it: figures, rounds, gate, cuts anywhere."""
+
+import itertools
+import json
+
+import pytest
+from scripted import context_in
+from scripted_stage import SETTINGS, basics_programs, scripted_stage
+
+from memory.maintenance import verify
+from trainers.errors import GeneratorError
+from trainers.stage import Stopped
+
+FIGURES = (
+    "baseline_pass1", "verifier_pass1", "oracle_passN", "gap_closed", "auc_within_problem", "ece",
+)  # fmt: skip
+
+
+def run_round(folder, stage, settings=SETTINGS):
+    context = context_in(folder, settings)
+    metrics = stage.run(context).metrics
+    context.store.end_stage_run(context.stage_run_id, "done", metrics=metrics)
+    context.store.close_round(context.round_id, "done")
+    return metrics, context.store
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory, tiny_folder):
+    folder = tmp_path_factory.mktemp("state")
+    stage, generator = scripted_stage(tiny_folder)
+    return folder, *run_round(folder, stage), generator
+
+
+def test_a_round_gives_every_figure_with_its_interval(first):
+    _, metrics, _, _ = first
+    json.dumps(metrics)
+    for name in FIGURES:
+        assert metrics[name].keys() == {"value", "low", "high", "n"}
+        assert metrics["validation"][name]["n"] > 0
+    assert metrics["baseline_pass1"]["value"] <= metrics["oracle_passN"]["value"]
+    assert (metrics["n_problems"], metrics["n_samples"]) == (6, 24)
+    assert metrics["train"]["n_samples"] == 24
+    assert metrics["generator"] == "scripted/1"
+    assert metrics["critic"] == "critic-0001"
+    assert metrics["problem_set"] == "basics"
+    assert metrics["seconds"].keys() == {"sample_label", "features", "train", "evaluate"}
+    assert metrics["tokens"] == 10 * (8 * 3 + 12 * 4)
+
+
+def test_the_model_is_saved_gated_and_walks_back_to_its_samples(first):
+    folder, metrics, store, _ = first
+    (model,) = store.models("critic")
+    assert model.status in ("champion", "rejected")
+    assert metrics["critic_status"] == model.status
+    assert (folder / model.checkpoint).exists()
+    assert metrics["promotion"]["candidate"] == model.id
+    assert metrics["promotion"]["looks"] == 1
+    learned = store.query(
+        "SELECT s.split, COUNT(*) AS n FROM training_examples t"
+        " JOIN samples x ON x.id = t.sample_id"
+        " JOIN splits s ON s.problem_id = x.problem_id GROUP BY s.split"
+    )
+    assert learned == [{"split": "train", "n": 24}]
+    assert store.query("SELECT COUNT(*) AS n FROM evaluations")[0]["n"] == 12
+    assert verify(folder) == []
+
+
+def test_the_engine_is_left_before_the_features_are_computed(tmp_path, tiny_folder):
+    stage, generator = scripted_stage(tiny_folder)
+    opened = stage._open_features
+    seen = []
+
+    def watched(context):
+        seen.append(generator.entered)
+        return opened(context)
+
+    stage._open_features = watched
+    run_round(tmp_path, stage)
+    assert seen == [0]
+
+
+def test_a_second_round_adds_train_samples_and_reuses_the_others(tmp_path, tiny_folder):
+    stage, generator = scripted_stage(tiny_folder)
+    run_round(tmp_path, stage)
+    generator.asked.clear()
+    metrics, store = run_round(tmp_path, stage)
+    assert {n for _, n in generator.asked} == {3}
+    assert len(generator.asked) == 8
+    assert metrics["train"]["n_samples"] == 48
+    assert metrics["n_samples"] == 24
+    assert metrics["promotion"]["looks"] == 2
+    assert [model.id for model in store.models("critic")] == ["critic-0001", "critic-0002"]
+    champions = [m.id for m in store.models("critic") if m.status == "champion"]
+    assert metrics["critic"] == (champions[0] if champions else "critic-0002")
+
+
+def test_the_cap_on_train_samples_holds_and_then_no_engine_is_started(tmp_path, tiny_folder):
+    critic = SETTINGS.critic.model_copy(update={"max_samples_per_problem": 3})
+    settings = SETTINGS.model_copy(update={"critic": critic})
+    stage, generator = scripted_stage(tiny_folder)
+    run_round(tmp_path, stage, settings)
+    generator.asked.clear()
+    metrics, _ = run_round(tmp_path, stage, settings)
+    assert generator.asked == []
+    assert metrics["train"]["n_samples"] == 24
+    assert metrics["tokens_per_s"] is None
+
+
+@pytest.mark.parametrize("outcome", [0, 2])
+def test_one_outcome_only_trains_nothing_and_says_so(tmp_path, tiny_folder, outcome):
+    programs = {key: [codes[outcome]] for key, codes in basics_programs(SETTINGS).items()}
+    stage, _ = scripted_stage(tiny_folder, programs)
+    metrics, store = run_round(tmp_path, stage)
+    assert metrics["critic"] is None
+    assert metrics["verifier_pass1"]["value"] is None
+    assert metrics["baseline_pass1"]["value"] == (1.0 if outcome == 0 else 0.0)
+    assert "no critic was trained" in metrics["notes"][0]
+    assert store.models("critic") == []
+
+
+def test_a_champion_of_another_generator_is_not_measured_against(tmp_path, tiny_folder):
+    stage, generator = scripted_stage(tiny_folder)
+    _, store = run_round(tmp_path, stage)
+    store.set_model_status("critic-0001", "champion")
+    generator.id = "scripted/2"
+    metrics, store = run_round(tmp_path, stage)
+    assert "random picking" in metrics["promotion"]["reason"]
+    assert metrics["critic"] == "critic-0002"
+
+
+def test_a_generator_that_dies_fails_the_attempt_and_the_next_goes_on(tmp_path, tiny_folder):
+    stage, generator = scripted_stage(tiny_folder, dies_after=20)
+    with pytest.raises(GeneratorError, match="the engine died"):
+        run_round(tmp_path, stage)
+    assert generator.entered == 0
+    generator.dies_after = None
+    metrics, store = run_round(tmp_path, stage)
+    assert len(store.rounds()) == 1
+    assert metrics["train"]["n_samples"] == 24
+    assert metrics["tokens"] == 720
+
+
+@pytest.mark.parametrize("polls", [3, 12, 16, 24, 33])
+def test_a_stop_anywhere_is_taken_up_again(tmp_path, tiny_folder, polls):
+    stage, _ = scripted_stage(tiny_folder)
+    asked = itertools.count()
+    context = context_in(tmp_path, SETTINGS, stop_requested=lambda: next(asked) >= polls)
+    with pytest.raises(Stopped):
+        stage.run(context)
+    context.store.end_stage_run(context.stage_run_id, "stopped")
+    metrics, store = run_round(tmp_path, stage)
+    assert len(store.models("critic")) == 1
+    assert metrics["train"]["n_samples"] == 24
+    assert store.query("SELECT COUNT(*) AS n FROM evaluations")[0]["n"] == 12

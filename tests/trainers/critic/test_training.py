@@ -1,0 +1,176 @@
+"""The head: learns to rank, repeats by seed, is saved and loaded, picks without peeking."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trainers.config import CriticConfig
+from trainers.critic.evaluate import critic_figures, no_critic_figures, score, score_held_out
+from trainers.critic.examples import Examples
+from trainers.critic.model import (
+    CriticSpec,
+    Standardiser,
+    load_critic,
+    save_critic,
+)
+from trainers.critic.ranking import gains, oracle, picked, rates
+from trainers.critic.train import calibrate, fold_of, train
+from trainers.errors import CheckpointError
+
+HIDDEN, FACTS = 12, ("a", "b")
+SPEC = CriticSpec("scripted/1", "visible1/v1", "tiny", HIDDEN, FACTS)
+CONFIG = CriticConfig(epochs=30)
+
+
+def synthetic(problems: int, samples: int, seed: int, signal: float = 2.0, name="p") -> Examples:
+    """Samples whose first feature tells whether they passed, under a shift of each problem."""
+    random = np.random.default_rng(seed)
+    passed = (random.random((problems, samples)) < random.random((problems, 1))).astype(float)
+    inputs = random.normal(size=(problems, samples, HIDDEN + len(FACTS)))
+    inputs[..., 0] += signal * passed + random.normal(size=(problems, 1))
+    inputs[..., HIDDEN] = np.nan
+    n = problems * samples
+    return Examples(
+        problem_ids=[f"{name}/{i}" for i in range(problems)],
+        group=torch.arange(problems).repeat_interleave(samples),
+        inputs=torch.tensor(inputs.reshape(n, -1), dtype=torch.float32),
+        passed=torch.tensor(passed.reshape(n), dtype=torch.float32),
+        keys=[(i, i) for i in range(n)],
+    )
+
+
+@pytest.fixture(scope="module")
+def trained():
+    return train(synthetic(80, 8, 0), synthetic(60, 8, 1, name="v"), SPEC, CONFIG, seed=3)
+
+
+def test_a_trained_critic_beats_random_picking_on_unseen_problems(trained):
+    figures = critic_figures(score(trained.critic, synthetic(200, 8, 2, name="t")), seed=0)
+    assert figures["auc_within_problem"].low > 0.75
+    assert figures["verifier_pass1"].value > figures["baseline_pass1"].high
+    assert 0.3 < figures["gap_closed"].low < figures["gap_closed"].high < 1
+    assert figures["ece"].value < 0.1
+    assert figures["verifier_pass1"].n == 200
+    assert figures["ece"].n == 1600
+
+
+def test_same_seed_same_critic_other_seed_another(trained):
+    data = synthetic(80, 8, 0), synthetic(60, 8, 1, name="v")
+    again = train(*data, SPEC, CONFIG, seed=3)
+    inputs = synthetic(5, 4, 9).inputs
+    assert torch.equal(again.critic.score(inputs), trained.critic.score(inputs))
+    other = train(*data, SPEC, CONFIG, seed=4)
+    assert not torch.equal(other.critic.score(inputs), trained.critic.score(inputs))
+
+
+def test_features_that_tell_nothing_close_no_gap():
+    validation, test = synthetic(60, 8, 1, 0.0, "v"), synthetic(300, 8, 2, 0.0, "t")
+    trained = train(synthetic(80, 8, 0, 0.0), validation, SPEC, CONFIG, seed=0)
+    figures = critic_figures(score(trained.critic, test), seed=0)
+    assert figures["gap_closed"].low < 0 < figures["gap_closed"].high
+    held_out = critic_figures(score_held_out(trained.critic, validation), seed=0)
+    chosen_on = critic_figures(score(trained.critic, validation), seed=0)
+    assert held_out["verifier_pass1"].value <= chosen_on["verifier_pass1"].value
+
+
+def test_each_validation_problem_is_scored_by_the_head_that_the_others_chose():
+    validation = synthetic(40, 6, 5, name="v")
+    changed = 0
+    base = train(synthetic(40, 6, 4), validation, SPEC, CONFIG, seed=0)
+    # Turning one half's labels round changes which head scores the other half, never its own.
+    for fold in (0, 1):
+        inside = torch.tensor([fold_of(id) == fold for id in validation.problem_ids])
+        passed = torch.where(inside[validation.group], 1 - validation.passed, validation.passed)
+        turned = Examples(
+            validation.problem_ids, validation.group, validation.inputs, passed, validation.keys
+        )
+        other = train(synthetic(40, 6, 4), turned, SPEC, CONFIG, seed=0)
+        own, rest = f"fold{fold}", f"fold{1 - fold}"
+        assert torch.equal(base.critic.heads[own]["outer"], other.critic.heads[own]["outer"])
+        changed += not torch.equal(
+            base.critic.logits(validation.inputs, rest),
+            other.critic.logits(validation.inputs, rest),
+        )
+    assert changed
+
+
+def test_a_saved_critic_scores_the_same(tmp_path, trained):
+    path = tmp_path / "c.safetensors"
+    digest = save_critic(trained.critic, path)
+    loaded = load_critic(path, digest)
+    inputs = synthetic(5, 4, 9).inputs
+    assert loaded.spec == SPEC
+    assert torch.equal(loaded.score(inputs), trained.critic.score(inputs))
+    assert loaded.heads.keys() == trained.critic.heads.keys()
+
+
+def test_a_changed_missing_or_foreign_checkpoint_is_refused(tmp_path, trained):
+    path = tmp_path / "c.safetensors"
+    digest = save_critic(trained.critic, path)
+    with pytest.raises(CheckpointError, match="cannot be read"):
+        load_critic(tmp_path / "absent.safetensors", digest)
+    path.write_bytes(path.read_bytes()[:-1] + b"\x7f")
+    with pytest.raises(CheckpointError, match="the store says"):
+        load_critic(path, digest)
+    path.write_bytes(b"not a checkpoint")
+    from memory.files import sha256_file
+
+    with pytest.raises(CheckpointError, match="cannot be read as a critic"):
+        load_critic(path, sha256_file(path))
+
+
+def test_unknown_and_constant_features_say_nothing():
+    inputs = torch.tensor([[1.0, 5.0, float("nan")], [3.0, 5.0, float("nan")]])
+    standard = Standardiser.fit(inputs, 2)(inputs)
+    assert torch.equal(standard[:, 1:], torch.zeros(2, 2))
+    torch.testing.assert_close(standard[:, 0] * 2**0.5, torch.tensor([-1.0, 1.0]))
+
+
+def test_ties_go_to_the_lower_index_whatever_passed():
+    rows = [np.arange(3)]
+    for passed in itertools.product([0.0, 1.0], repeat=3):
+        assert picked(np.zeros(3), np.array(passed), rows)[0] == passed[0]
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.booleans()), min_size=2, max_size=6))
+def test_the_smoothed_gain_is_the_mean_over_all_subsets(samples):
+    scores = np.array([float(score) for score, _ in samples])
+    passed = np.array([float(ok) for _, ok in samples])
+    n = len(samples)
+    sizes = []
+    for k in range(2, n + 1):
+        best = [
+            passed[max(subset, key=lambda i: (scores[i], -i))]
+            for subset in itertools.combinations(range(n), k)
+        ]
+        sizes.append(np.mean(best))
+    (found,) = gains(scores, passed, [np.arange(n)])
+    assert found == pytest.approx(np.mean(sizes) - passed.mean())
+
+
+def test_figures_without_a_critic_still_tell_what_selection_could_win():
+    data = synthetic(30, 4, 0)
+    figures = no_critic_figures(data, 0)
+    passed = data.passed.numpy()
+    assert figures["baseline_pass1"].value == pytest.approx(rates(passed, data.rows).mean())
+    assert figures["oracle_passN"].value == pytest.approx(oracle(passed, data.rows).mean())
+    assert figures["verifier_pass1"].value is None
+
+
+def test_calibration_keeps_the_order_and_brings_the_mean_to_the_rate():
+    logits = torch.linspace(-8, 12, 200)
+    passed = (torch.arange(200) % 4 == 0).float()
+    slope, shift = calibrate(logits, passed)
+    assert slope > 0
+    assert torch.sigmoid(slope * logits + shift).mean() == pytest.approx(0.25, abs=0.01)
+
+
+def test_training_without_validation_problems_keeps_the_most_regularised_head():
+    empty = synthetic(1, 2, 0)
+    nothing = Examples([], empty.group[:0], empty.inputs[:0], empty.passed[:0], [])
+    trained = train(synthetic(20, 4, 0), nothing, SPEC, CONFIG, seed=0)
+    assert (trained.chosen.width, trained.chosen.epoch, trained.gain) == (0, 1, 0.0)

@@ -1,0 +1,52 @@
+"""What the stage works with by default: the configured generator and feature model."""
+
+import os
+from pathlib import Path
+
+import torch
+
+from trainers.critic.features import FeatureSource, HiddenStates
+from trainers.generators import open_generator as open_configured
+from trainers.generators.base import Generator
+from trainers.generators.weights import default_weights_dir, hf_folder
+from trainers.stage import StageContext
+
+GENERATOR = "generator"  # the value of critic.feature_model that means: the same model
+
+
+def open_generator(context: StageContext) -> Generator:
+    """The configured generator; its engine's process is registered, so that it can be ended."""
+
+    def register(pid: int, start: float, role: str) -> None:
+        context.store.register_process(pid, start, role, context.settings.generator.model)
+
+    return open_configured(
+        context.settings.generator,
+        state_dir=context.state_dir,
+        weights_dir=default_weights_dir(os.environ),
+        log_path=context.state_dir / "logs" / "generator.log",
+        on_engine=register,
+    )
+
+
+def open_features(context: StageContext) -> FeatureSource:
+    """The hidden states of ``critic.feature_model``.
+
+    Raises:
+        WeightsError: its weights are absent or unknown.
+    """
+    settings = context.settings
+    named = settings.critic.feature_model
+    name = settings.generator.model if named == GENERATOR else named
+    folder = hf_folder(name, default_weights_dir(os.environ))
+    programs = max(1, int(settings.critic.feature_batch * context.batch_scale))
+    return HiddenStates(folder, name, programs_a_pass=programs, dtype=fastest_dtype())
+
+
+def fastest_dtype() -> torch.dtype:
+    """bfloat16 where the processor multiplies it in hardware, else float32."""
+    if torch.cuda.is_available():
+        return torch.bfloat16
+    flags = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    fast = any(flag in flags for flag in ("avx512_bf16", "amx_bf16", " bf16"))
+    return torch.bfloat16 if fast else torch.float32

@@ -1,0 +1,90 @@
+"""The gate: a candidate becomes champion only when held-out problems say that it is better."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from memory.records import Figure
+from memory.store import Store
+from trainers import statistics
+from trainers.critic.ranking import Array
+
+# Candidates that were judged before on the same validation problems: each was a look at them.
+_LOOKS = """
+SELECT COUNT(DISTINCT p.candidate) AS looks FROM promotions p
+JOIN evaluations e ON e.model_id = p.candidate
+WHERE p.kind = :kind AND p.candidate <> :candidate
+  AND e.split = 'validation' AND e.problem_set = :problem_set AND e.protocol = :protocol
+"""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What the gate says and why; ``alpha`` is what was left of it for this look."""
+
+    decision: Literal["promoted", "kept"]
+    effect: Figure
+    p_value: float
+    alpha: float
+    looks: int
+    reason: str
+
+
+def looks_so_far(store: Store, kind: str, candidate: str, problem_set: str, protocol: str) -> int:
+    """How many other candidates were decided on these validation problems."""
+    asked = {
+        "kind": kind, "candidate": candidate, "problem_set": problem_set, "protocol": protocol,
+    }  # fmt: skip
+    return int(store.query(_LOOKS, asked)[0]["looks"])
+
+
+def against_champion(
+    candidate: Array, champion: Array, *, alpha: float, looks: int, seed: int
+) -> Decision:
+    """Test whether the candidate's pick is better than the champion's: exact McNemar.
+
+    Args:
+        candidate: (problems,) of 0 and 1, does its pick pass.
+        champion: the same for the champion, on the same samples.
+        alpha: of the whole series of looks.
+        looks: which look at these problems this is, from 1.
+        seed: of the interval's resampling.
+    """
+    compared = statistics.compare_paired(candidate, champion, alpha=alpha, looks=looks, seed=seed)
+    return _decide(compared.effect, compared.p_value, compared.threshold, looks, "the champion")
+
+
+def against_random(
+    candidate: Array, rates: Array, *, alpha: float, looks: int, seed: int
+) -> Decision:
+    """Test whether the candidate's pick is better than a random sample of the same problem.
+
+    Random picking passes on each problem with that problem's pass rate, so the number of passes
+    under the null hypothesis has a known distribution and the test is exact.
+    """
+    effect = statistics.mean_difference(candidate, rates, seed=seed)
+    p_value = random_picking_p(int(candidate.sum()), rates)
+    threshold = statistics.look_threshold(alpha, looks)
+    return _decide(effect, p_value, threshold, looks, "random picking")
+
+
+def random_picking_p(passes: int, rates: Array) -> float:
+    """Compute P(random picking gets at least ``passes``): the Poisson binomial's upper tail.
+
+    Source: the exact convolution, e.g. Hong 2013, Comput. Stat. Data Anal. 59:41-51.
+    """
+    distribution = np.ones(1)
+    for rate in rates:
+        distribution = np.convolve(distribution, [1 - rate, rate])
+    return float(min(1.0, distribution[passes:].sum()))
+
+
+def _decide(effect: Figure, p_value: float, threshold: float, looks: int, rival: str) -> Decision:
+    promoted = p_value <= threshold
+    shown = "no problems" if effect.value is None else f"{100 * effect.value:+.1f} points"
+    reason = (
+        f"{shown} against {rival} on {effect.n} validation problems, one-sided p = {p_value:.3g} "
+        f"{'<=' if promoted else '>'} {threshold:.3g} (look {looks})"
+    )
+    return Decision("promoted" if promoted else "kept", effect, p_value, threshold, looks, reason)

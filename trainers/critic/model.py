@@ -1,0 +1,167 @@
+"""The critic: a small head on standardised features that gives P(pass); saved as safetensors."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from math import sqrt
+from pathlib import Path
+from typing import Any, Self
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+from torch.nn.functional import gelu
+
+from memory.files import sha256_file, write_atomically
+from trainers.errors import CheckpointError
+
+CLIP = 6.0  # standard deviations; a few hidden dimensions have outliers far beyond
+FINAL = "final"
+
+State = Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
+class CriticSpec:
+    """What a critic can be used on: whose samples, which features, of which widths."""
+
+    generator_id: str
+    protocol: str
+    feature_source: str
+    hidden: int
+    scalars: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Standardiser:
+    """Mean 0 and deviation 1 on the training samples; unknown values at the mean.
+
+    Hidden states and scalars are each divided by the root of their number, so that thirteen facts
+    weigh as much as thousands of hidden dimensions.
+    """
+
+    mean: Tensor
+    scale: Tensor
+
+    @classmethod
+    def fit(cls, inputs: Tensor, hidden: int) -> Self:
+        """Measure (samples, dim) training inputs, of which ``hidden`` columns are hidden states."""
+        known = ~inputs.isnan()
+        count = known.sum(0).clamp(min=1)
+        mean = inputs.nan_to_num().sum(0) / count
+        variance = ((inputs - mean).nan_to_num() ** 2).sum(0) / count
+        block = torch.full_like(mean, sqrt(max(hidden, 1)))
+        block[hidden:] = sqrt(max(len(mean) - hidden, 1))
+        deviation = variance.sqrt()
+        # A constant feature says nothing: it is switched off, not blown up.
+        scale = torch.where(deviation > 1e-6, 1 / deviation.clamp(min=1e-6), 0.0) / block
+        return cls(mean, torch.stack([scale, 1 / block]))
+
+    def __call__(self, inputs: Tensor) -> Tensor:
+        """Standardise (samples, dim) raw inputs."""
+        scale, block = self.scale
+        limit = CLIP * block
+        return torch.clamp((inputs - self.mean).nan_to_num() * scale, -limit, limit)
+
+
+class Head(nn.Module):
+    """A linear map to one logit, or with ``width`` hidden units a small network."""
+
+    def __init__(self, dim: int, width: int, seed: int) -> None:
+        super().__init__()
+        random = torch.Generator().manual_seed(seed)
+        if width:
+            self.inner = nn.Parameter(torch.randn(width, dim, generator=random))
+            self.bias = nn.Parameter(torch.zeros(width))
+        self.outer = nn.Parameter(
+            torch.randn(width, generator=random) / sqrt(width) if width else torch.zeros(dim)
+        )
+        self.offset = nn.Parameter(torch.zeros(()))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Map (samples, dim) standardised inputs to (samples,) logits."""
+        return apply_head(dict(self.named_parameters()), inputs)
+
+
+def apply_head(state: State, inputs: Tensor) -> Tensor:
+    """Compute a head's logits from its tensors alone."""
+    if "inner" in state:
+        inputs = gelu(inputs @ state["inner"].T + state["bias"])
+    logits: Tensor = inputs @ state["outer"] + state["offset"]
+    return logits
+
+
+@dataclass(frozen=True)
+class Critic:
+    """A trained critic. ``heads`` holds the final one and those that the gate needs (see train).
+
+    ``calibration`` is (slope, shift) of the final logit; it never changes an order.
+    """
+
+    spec: CriticSpec
+    standardise: Standardiser
+    heads: Mapping[str, State]
+    calibration: Tensor
+
+    def logits(self, inputs: Tensor, head: str = FINAL) -> Tensor:
+        """Map (samples, dim) raw inputs to (samples,) logits."""
+        return apply_head(self.heads[head], self.standardise(inputs))
+
+    def score(self, inputs: Tensor) -> Tensor:
+        """Map (samples, dim) raw inputs to (samples,) of P(pass)."""
+        return self.probability(self.logits(inputs))
+
+    def probability(self, logits: Tensor) -> Tensor:
+        """Calibrate logits to P(pass)."""
+        slope, shift = self.calibration
+        return torch.sigmoid(slope * logits + shift)
+
+
+def save_critic(critic: Critic, path: Path) -> str:
+    """Write a critic atomically; its SHA-256."""
+    tensors = {
+        "mean": critic.standardise.mean,
+        "scale": critic.standardise.scale,
+        "calibration": critic.calibration,
+    }
+    for name, state in critic.heads.items():
+        tensors |= {f"head.{name}.{key}": value for key, value in state.items()}
+    own = {name: tensor.detach().clone().contiguous() for name, tensor in tensors.items()}
+    write_atomically(path, save(own, {"spec": json.dumps(asdict(critic.spec))}))
+    return sha256_file(path)
+
+
+def load_critic(path: Path, sha256: str) -> Critic:
+    """Read a critic back.
+
+    Raises:
+        CheckpointError: it is missing, not what its hash says, or not a critic.
+    """
+    try:
+        found = sha256_file(path)
+        if found != sha256:
+            raise CheckpointError(
+                f"{path} has SHA-256 {found[:12]}..., the store says {sha256[:12]}...; restore it "
+                "from a backup or train a new critic (`kent round critic`)"
+            )
+        with safe_open(path, framework="pt") as file:
+            spec = json.loads(file.metadata()["spec"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{path} cannot be read as a critic: {error}") from error
+    return _from_tensors(spec, tensors)
+
+
+def _from_tensors(spec: dict[str, Any], tensors: dict[str, Tensor]) -> Critic:
+    heads: dict[str, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        if name.startswith("head."):
+            _, head, key = name.split(".")
+            heads.setdefault(head, {})[key] = tensor
+    return Critic(
+        CriticSpec(**{**spec, "scalars": tuple(spec["scalars"])}),
+        Standardiser(tensors["mean"], tensors["scale"]),
+        heads,
+        tensors["calibration"],
+    )
