@@ -14,11 +14,6 @@ from kent.cli_model import model
 from kent.cli_state import state
 from kent.cli_tasks import tasks
 from kent.errors import ConfigError, KentError
-from memory.errors import StoreError
-from sandbox.errors import SandboxError
-from trainers.errors import TrainerError
-
-EXPECTED = (KentError, StoreError, SandboxError, TrainerError, OSError)
 
 
 @click.group()
@@ -132,30 +127,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever read our output has left; a second attempt at exit must not complain either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except EXPECTED as error:
-        _trace(app)
-        return _fail(_lines(error), getattr(error, "exit_code", 1))
     except Exception as error:  # noqa: BLE001 - the last place where an error can be told
-        _trace(app)
-        hint = "" if app.debug else "; --debug shows where"
-        return _fail(f"unexpected {type(error).__name__}: {' '.join(str(error).split())}{hint}", 1)
+        if app.debug:
+            traceback.print_exc()
+        return _fail(_lines(error, app), getattr(error, "exit_code", 1))
     return code if isinstance(code, int) else 0
 
 
-def _lines(error: BaseException) -> list[str] | str:
+def _lines(error: Exception, app: App) -> list[str] | str:
+    """What an error says; one that nobody foresaw also says its type and how to see more."""
+    from memory.errors import StoreError
+    from sandbox.errors import SandboxError
+    from trainers.errors import TrainerError
+
+    text = " ".join(str(error).split())
     if isinstance(error, ConfigError):
         return error.problems
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename or 'the system'}: {error.strerror}"
-    return " ".join(str(error).split())
+    if isinstance(error, KentError | StoreError | SandboxError | TrainerError):
+        return text
+    return f"unexpected {type(error).__name__}: {text}" + "; --debug shows where" * (not app.debug)
 
 
 def _fail(problems: list[str] | str, code: int) -> int:
     for problem in [problems] if isinstance(problems, str) else problems:
         say(f"kent: error: {problem}")
     return code
-
-
-def _trace(app: App) -> None:
-    if app.debug:
-        traceback.print_exc()

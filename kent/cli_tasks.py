@@ -41,8 +41,10 @@ GROUP BY p.id ORDER BY p.id
 
 
 @tasks.command("list")
-@click.option("--split", type=click.Choice(["train", "validation", "test", "prompt"]))
-@click.option("--source", help="mbpp, humaneval, basics ...")
+@click.option(
+    "--split", type=click.Choice(["train", "validation", "test", "prompt"]), help="Only these."
+)
+@click.option("--source", help="Only of mbpp, humaneval, basics ...")
 @json_option
 @pass_app
 def list_(app: App, split: str | None, source: str | None, as_json: bool) -> None:

@@ -37,7 +37,10 @@ def _shown(value: Any) -> str:
 
 
 def _where(dotted: str, origins: Mapping[str, str]) -> str:
-    """The origin of a key, or of the table that holds it."""
+    """The origin of a key, or of what stands beneath it, or of the table that holds it."""
+    beneath = [key for key in origins if key.startswith(dotted + ".")]
+    if beneath and dotted not in origins:
+        return f" ({origins[beneath[0]]})"
     while dotted:
         if dotted in origins:
             return f" ({origins[dotted]})"
@@ -48,14 +51,13 @@ def _where(dotted: str, origins: Mapping[str, str]) -> str:
 def _nearest(key: tuple[str, ...], model: type[BaseModel]) -> str:
     """The known key that was probably meant; else the keys that are known there."""
     known = [dotted for dotted, _ in walk(model)]
-    same_leaf = [dotted for dotted in known if dotted.rpartition(".")[2] == key[-1]]
     siblings = _names_beside(key, model)
     near = difflib.get_close_matches(key[-1], siblings, n=1)
     if near:
         return f"did you mean {'.'.join((*key[:-1], near[0]))}?"
-    guess = same_leaf or difflib.get_close_matches(".".join(key), known, n=1)
-    if guess:
-        return f"did you mean {guess[0]}?"
+    leaves = {dotted.rpartition(".")[2]: dotted for dotted in known}
+    if guess := difflib.get_close_matches(key[-1], leaves, n=1, cutoff=0.75):
+        return f"did you mean {leaves[guess[0]]}?"
     return f"known here: {', '.join(sorted(siblings))}"
 
 

@@ -71,7 +71,9 @@ def read_toml(file: Path) -> Layer:
         text = file.read_bytes().decode("utf-8")
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{file}: not valid TOML: {error}") from error
+        last = f"at the last line, {len(text.splitlines())}"
+        reason = str(error).replace("at end of document", last)
+        raise ConfigError(f"{file}: not valid TOML: {reason}") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{file}: not UTF-8 text (byte {error.start})") from error
     except OSError as error:
@@ -139,10 +141,16 @@ def read_flags(flags: Mapping[str, tuple[str, Any]]) -> Layer:
 
 
 def put(layer: Layer, dotted: str, value: Any, origin: str) -> None:
-    """Set one key of a layer."""
+    """Set one key of a layer.
+
+    Raises:
+        ConfigError: the layer gives a value where the key needs a table.
+    """
     *tables, name = dotted.split(".")
     values = layer.values
     for table in tables:
         values = values.setdefault(table, {})
+        if not isinstance(values, dict):
+            raise ConfigError(f"{table} is a table: {origin} does not go with a value for it")
     values[name] = value
     layer.origins[dotted] = origin

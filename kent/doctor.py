@@ -109,7 +109,24 @@ def _weights(config: KentConfig) -> Check:
 
 
 def _sandbox(config: KentConfig) -> Check:
-    return Check("sandbox", "ok", "")
+    """Runs one right and one wrong program for real."""
+    from sandbox import Program, Sandbox, SandboxError, from_asserts
+
+    tests = from_asserts(["assert double(2) == 4", "assert double(-1) == -2"])
+    try:
+        with Sandbox(workers=1) as sandbox:
+            words = {
+                code: sandbox.run(
+                    Program("doctor", f"def double(x):\n    return {code}", tests)
+                ).word
+                for code in ("2 * x", "x + 2")
+            }
+            data = {"level": sandbox.level, "version": sandbox.version}
+    except SandboxError as error:
+        return Check("sandbox", "fail", str(error))
+    if list(words.values()) != ["passed", "failed"]:
+        return Check("sandbox", "fail", f"level {data['level']} judges wrongly: {words}", data)
+    return Check("sandbox", "ok", f"level {data['level']}, version {data['version']}", data)
 
 
 def _disk(config: KentConfig) -> Check:

@@ -54,7 +54,7 @@ def read_holder(state_dir: Path) -> Holder | None:
         try:
             document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
             return Holder(**document)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except (ValueError, TypeError):
             time.sleep(0.02)

@@ -56,6 +56,13 @@ class _Stderr(logging.StreamHandler[TextIO]):
         """Standard error stays ours; the base class sets the stream when it is made."""
 
 
+def rotate_stage_logs(state_dir: Path, *, max_mb: float, keep: int) -> None:
+    """Rotate what stages and engines write; the daemon rotates its own log as it writes."""
+    for path in log_dir(state_dir).glob("*.log"):
+        if path != log_path(state_dir):
+            rotate(path, max_mb=max_mb, keep=keep)
+
+
 def rotate(path: Path, *, max_mb: float, keep: int) -> None:
     """Rotate a file that others append to: it is copied and cut, its writers keep their handle."""
     if not path.exists() or path.stat().st_size <= max_mb * 2**20:

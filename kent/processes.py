@@ -76,7 +76,7 @@ def kill_all(roots: Iterable[psutil.Process]) -> None:
     for process in doomed:
         _signal_group_of_leader(process, signal.SIGKILL)
         _send(process, signal.SIGKILL)
-    psutil.wait_procs(doomed, timeout=5)
+    _living_after(doomed, 5)
 
 
 def freeze(roots: list[psutil.Process]) -> list[psutil.Process]:
@@ -96,8 +96,7 @@ def end_gently(roots: list[psutil.Process], grace_s: float) -> None:
     trees = {p.pid: p for root in roots for p in (root, *descendants(root)) if _not_me(p)}
     for root in roots:
         _send(root, signal.SIGTERM)
-    _, left = psutil.wait_procs(list(trees.values()), timeout=grace_s)
-    if left:
+    if left := _living_after(list(trees.values()), grace_s):
         kill_all(left)
 
 
@@ -139,6 +138,14 @@ def wait_gone(pid: int, pid_start: float, timeout_s: float) -> bool:
             return False
         time.sleep(0.05)
     return True
+
+
+def _living_after(processes: list[psutil.Process], timeout_s: float) -> list[psutil.Process]:
+    """Wait until all are dead or the time is up; those that still live. A zombie is dead."""
+    deadline = time.monotonic() + timeout_s
+    while (left := [p for p in processes if _is_living(p)]) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return left
 
 
 def _not_me(process: psutil.Process) -> bool:

@@ -84,7 +84,9 @@ def run_job(job: Job, store: Store, stop: "_StopFlag") -> int:
     )
     try:
         with _heartbeat(store, job.stage_run_id, context.progress, settings.daemon.heartbeat_s):
-            return _run(load_stage(job.stage), context)
+            ended = _run(load_stage(job.stage), context)
+        store.end_stage_run(job.stage_run_id, **ended)
+        return EXIT_DONE
     except Stopped:
         return EXIT_STOPPED
     except Exception as error:  # noqa: BLE001 - whatever a stage raises is recorded, with its type
@@ -102,13 +104,11 @@ def is_out_of_memory(error: BaseException) -> bool:
     return error.__cause__ is not None and is_out_of_memory(error.__cause__)
 
 
-def _run(stage: Stage, context: StageContext) -> int:
+def _run(stage: Stage, context: StageContext) -> dict[str, Any]:
+    """Run the stage where it is due; what to record of it."""
     if reason := stage.why_not_due(context):
-        context.store.end_stage_run(context.stage_run_id, "skipped", error=reason)
-        return EXIT_DONE
-    result = stage.run(context)
-    context.store.end_stage_run(context.stage_run_id, "done", metrics=result.metrics)
-    return EXIT_DONE
+        return {"status": "skipped", "error": reason}
+    return {"status": "done", "metrics": stage.run(context).metrics}
 
 
 def _record_failure(store: Store, stage_run_id: int, error: Exception) -> int:

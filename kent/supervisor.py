@@ -13,7 +13,7 @@ from typing import IO
 import psutil
 
 from kent.config import DaemonConfig, KentConfig
-from kent.logs import log, log_path, rotate
+from kent.logs import log, log_path, rotate_stage_logs
 from kent.processes import (
     end_own_children,
     find,
@@ -72,17 +72,17 @@ class Supervisor:
         with path.open("ab") as output:
             output.write(f"=== round {round_id}, {name}, attempt {row.attempt}\n".encode())
             output.flush()
-            child = _spawn(output, self._config)
+            child = _spawn(output, self._config, name)
         try:
             self._store.set_stage_process(row.id, child.pid, start_time(child.pid) or 0.0)
             _tell(child, job)
-            ending = self._until_ended(child, row, path, older)
+            ending = self._until_ended(child, row, older)
         finally:
             self._clean_up(child, older)
         return self._record(row, ending)
 
     def _until_ended(
-        self, child: "subprocess.Popen[bytes]", row: StageRunRow, path: Path, older: set[int]
+        self, child: "subprocess.Popen[bytes]", row: StageRunRow, older: set[int]
     ) -> Ending | None:
         """Watch the child; how it ended, None where its own record is to be trusted."""
         started = looked = time.monotonic()
@@ -100,7 +100,11 @@ class Supervisor:
                 return self._over_time(child)
             if now - looked >= _LOOK_S:
                 looked = now
-                rotate(path, max_mb=self._limits.log_max_mb, keep=self._limits.log_keep)
+                rotate_stage_logs(
+                    self._config.state_dir,
+                    max_mb=self._limits.log_max_mb,
+                    keep=self._limits.log_keep,
+                )
                 reap_adopted({*older, child.pid})
                 if late := self._look(row):
                     return late
@@ -162,10 +166,13 @@ class Supervisor:
         return next(run for run in self._store.stage_runs(row.round_id) if run.id == row.id)
 
 
-def _spawn(output: IO[bytes], config: KentConfig) -> "subprocess.Popen[bytes]":
-    """The child, leader of a session and process group of its own."""
+def _spawn(output: IO[bytes], config: KentConfig, name: str) -> "subprocess.Popen[bytes]":
+    """The child, leader of a session and process group of its own.
+
+    Its arguments are for whoever lists processes; what it does, it is told on its input.
+    """
     return subprocess.Popen(
-        [sys.executable, "-m", "kent.stage_process"],
+        [sys.executable, "-m", "kent.stage_process", name, str(config.state_dir)],
         stdin=subprocess.PIPE,
         stdout=output,
         stderr=subprocess.STDOUT,
