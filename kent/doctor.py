@@ -102,10 +102,18 @@ def _backend(config: KentConfig) -> Check:
 
 
 def _weights(config: KentConfig) -> Check:
+    """Whether the model is there in full size; its hash is `kent model verify`'s business."""
+    from trainers.errors import WeightsError
+    from trainers.generators.weights import find_weights
+
     name = config.generator.model
     if config.generator.backend == "openai":
-        return Check("weights", "ok", f"{name}: the server's business")
-    return Check("weights", "ok", name)
+        return Check("weights", "ok", f"{name}: the server's business", {"model": name})
+    try:
+        path = find_weights(name, config.weights_dir)
+    except WeightsError as error:
+        return Check("weights", "fail", str(error), {"model": name})
+    return Check("weights", "ok", f"{name}: {path}", {"model": name, "path": str(path)})
 
 
 def _sandbox(config: KentConfig) -> Check:
@@ -115,16 +123,12 @@ def _sandbox(config: KentConfig) -> Check:
     tests = from_asserts(["assert double(2) == 4", "assert double(-1) == -2"])
     try:
         with Sandbox(workers=1) as sandbox:
-            words = {
-                code: sandbox.run(
-                    Program("doctor", f"def double(x):\n    return {code}", tests)
-                ).word
-                for code in ("2 * x", "x + 2")
-            }
+            programs = [f"def double(x):\n    return {code}" for code in ("2 * x", "x + 2")]
+            words = [str(sandbox.run(Program("doctor", code, tests)).word) for code in programs]
             data = {"level": sandbox.level, "version": sandbox.version}
     except SandboxError as error:
         return Check("sandbox", "fail", str(error))
-    if list(words.values()) != ["passed", "failed"]:
+    if words != ["passed", "failed"]:
         return Check("sandbox", "fail", f"level {data['level']} judges wrongly: {words}", data)
     return Check("sandbox", "ok", f"level {data['level']}, version {data['version']}", data)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from kent.disk import in_words
 from memory.records import StageRunRow
 
 if TYPE_CHECKING:  # rich is imported only where a terminal shows it
@@ -183,3 +184,30 @@ class _Bar:
             completed=row.done,
             figures=", ".join(figures),
         )
+
+
+class DownloadView:
+    """Tells how a download goes, on standard error: a line every ten seconds and at its end."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._began = time.monotonic()
+        self._first: int | None = None
+        self._last_at = 0.0
+
+    def __call__(self, done: int, total: int, source: str) -> None:
+        """``done`` of ``total`` bytes are there; ``source`` says where they come from."""
+        now = time.monotonic()
+        self._first = done if self._first is None else self._first
+        live = sys.stderr.isatty()
+        pause_s = 0.2 if live else _PLAIN_EVERY_S
+        if done < total and now - self._last_at < pause_s:
+            return
+        self._last_at = now
+        rate = (done - self._first) / max(now - self._began, 1e-3)
+        text = f"{self._name}: {in_words(done)} of {in_words(total)} from {source}"
+        if rate and done < total:
+            text += f", {in_words(rate)}/s, {duration((total - done) / rate)} left"
+        end = "" if live and done < total else "\n"
+        sys.stderr.write(f"\r{text:<78}{end}" if live else f"{text}{end}")
+        sys.stderr.flush()

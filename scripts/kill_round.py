@@ -1,7 +1,6 @@
-"""Kill the daemon with its whole process tree at random moments of one round; is anything lost?
+"""Kill the daemon with its process tree at random moments of one round: nothing may be lost.
 
-    .venv/bin/python scripts/kill_round.py --config kent.toml --state /somewhere/new \\
-        --kills 20 --round-s 600
+    .venv/bin/python scripts/kill_round.py --config FILE --state NEW --kills 20 --round-s 600
 
 It starts the daemon for one round on a new state directory, looks at what is committed, sends
 SIGKILL to the daemon and all that descends from it, starts it again, and so on; then it lets the
@@ -210,7 +209,7 @@ def _judge(options: argparse.Namespace, state: Path, findings: Findings) -> dict
 
 
 def _compare(findings: Findings, final: Snapshot) -> None:
-    """Every row that a snapshot saw is in the final state, unchanged, and each key is there once."""
+    """Every row that a snapshot saw must be in the final state, unchanged, and once."""
     for name, rows in final.items():
         keys = Counter(key for key, _ in rows)
         findings.doubled[name] += sum(count - 1 for count in keys.values())

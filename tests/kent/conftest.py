@@ -57,7 +57,7 @@ class Box:
     def kent(self, *arguments: str, timeout: float = 60) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
             [sys.executable, "-m", "kent", *arguments], cwd=self.folder, env=self.env,
-            capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL,
+            capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL, check=False,
         )  # fmt: skip
 
     def ok(self, *arguments: str) -> str:

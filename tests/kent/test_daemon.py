@@ -27,7 +27,7 @@ def start(box: Box, *arguments: str) -> int:
 def working(box: Box, units: int = 2) -> dict:
     """The status once the stage has done some units."""
     return wait_for(
-        lambda: (s := box.status()) and s["stage"] and s["stage"]["done"] >= units and s  # noqa: B023
+        lambda: (s := box.status()) and s["stage"] and s["stage"]["done"] >= units and s
     )
 
 
