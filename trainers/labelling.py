@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from types import GeneratorType
 
 from memory.records import SampleRow, VerdictRow
 from sandbox import Program, Sandbox, Tests, Verdict, Word
@@ -135,8 +136,17 @@ class _Pipeline:
         """Read the generator into the bounded queue until it is done or the call is stopped."""
         if not self._requests:
             return
+        answers = self._generator.generate(iter(self._requests), self._params)
+        try:
+            self._forward(answers)
+        finally:
+            # Left in the middle, a backend cancels what it still has running.
+            if isinstance(answers, GeneratorType):
+                answers.close()
+
+    def _forward(self, answers: Iterator[Completion]) -> None:
         asked = {request.key: request.n for request in self._requests}
-        for completion in self._generator.generate(iter(self._requests), self._params):
+        for completion in answers:
             if not asked.get(completion.key):
                 raise GeneratorError(
                     f"generator {self._source.generator_id} gave a completion that nobody asked "

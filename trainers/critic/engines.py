@@ -8,7 +8,8 @@ import torch
 from trainers.critic.features import FeatureSource, HiddenStates
 from trainers.generators import open_generator as open_configured
 from trainers.generators.base import Generator
-from trainers.generators.weights import default_weights_dir, hf_folder
+from trainers.generators.folder import hf_folder
+from trainers.generators.weights import default_weights_dir, identity
 from trainers.stage import StageContext
 
 GENERATOR = "generator"  # the value of critic.feature_model that means: the same model
@@ -38,9 +39,12 @@ def open_features(context: StageContext) -> FeatureSource:
     settings = context.settings
     named = settings.critic.feature_model
     name = settings.generator.model if named == GENERATOR else named
-    folder = hf_folder(name, default_weights_dir(os.environ))
+    weights_dir = default_weights_dir(os.environ)
+    folder = hf_folder(name, weights_dir)
     programs = max(1, int(settings.critic.feature_batch * context.batch_scale))
-    return HiddenStates(folder, name, programs_a_pass=programs, dtype=fastest_dtype())
+    return HiddenStates(
+        folder, identity(name, weights_dir), programs_a_pass=programs, dtype=fastest_dtype()
+    )
 
 
 def fastest_dtype() -> torch.dtype:

@@ -132,6 +132,7 @@ class CriticStage:
         codes: dict[str, list[str]] = {}
         for one in labelled:
             codes.setdefault(one.sample.problem_id, []).append(one.sample.code)
+        context.progress.start("prepare the feature model", 0, "")
         features = self._open_features(context)
         cache = FeatureCache(context.state_dir / "features", features.id, features.dim)
         fill(context, cache, features, [(prompts[key], found) for key, found in codes.items()])

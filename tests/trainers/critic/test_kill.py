@@ -52,7 +52,7 @@ def test_a_killed_stage_ends_with_the_rows_of_an_uncut_one(tmp_path, tiny_folder
     chance, kills = random.Random(5), 0
     state = tmp_path / "cut"
     state.mkdir()
-    for _ in range(8):
+    for _ in range(5):
         process = attempt(state, tiny_folder)
         try:
             # The first seconds are imports, so that moments are drawn from the later part.
