@@ -45,6 +45,8 @@ class Connections:
         self.path = path
         self.mode = mode
         self.busy_timeout_s = busy_timeout_s
+        # SQLite's writers poll for their turn; those of one process had better queue for it.
+        self.writing = threading.Lock()
         self._pid = os.getpid()
         self._lock = threading.Lock()
         self._closed = False
@@ -54,11 +56,11 @@ class Connections:
         """This thread's connection; ``read_only``: another one that SQLite lets write nothing."""
         mode = "ro" if read_only else self.mode
         key = (threading.current_thread(), mode)
+        if self._pid != os.getpid():
+            raise StoreError(f"{self.path}: opened by a parent process; open it here")
         with self._lock:
             if self._closed:
                 raise StoreError(f"{self.path}: this store was closed; open it again")
-            if self._pid != os.getpid():
-                raise StoreError(f"{self.path}: opened by a parent process; open it here")
             if key not in self._open:
                 self._close_of_ended_threads()
                 self._open[key] = connect(self.path, mode, self.busy_timeout_s)
@@ -141,7 +143,7 @@ class Connected:
         read first and wrote later could fail at once, whatever the busy timeout.
         """
         connection: sqlite3.Connection = self._connections.get().conn
-        with plain_errors(self.path):
+        with self._connections.writing, plain_errors(self.path):
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection

@@ -1,5 +1,6 @@
 """Files that are either whole or not there: atomic writes that survive a power loss, and hashes."""
 
+import errno
 import hashlib
 import os
 import secrets
@@ -7,6 +8,20 @@ from collections.abc import Callable
 from pathlib import Path
 
 from memory.errors import StoreError
+
+_OF_THE_PLACE = {
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EFBIG,
+    errno.EIO,
+    errno.EROFS,
+    errno.EACCES,
+    errno.EPERM,
+    errno.ENOENT,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.ENAMETOOLONG,
+}
 
 
 def write_atomically(
@@ -24,11 +39,12 @@ def write_atomically(
 
     Raises:
         StoreError: the disk is full, the place is not writable, or ``path`` exists.
+        Whatever ``content`` raises; then ``path`` is as it was.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if not overwrite and os.path.lexists(path):
-            raise FileExistsError
+            raise _exists(path)
         _remove_abandoned(path)
         temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
         try:
@@ -37,9 +53,9 @@ def write_atomically(
         finally:
             temporary.unlink(missing_ok=True)
         _sync(path.parent)
-    except FileExistsError as error:
-        raise StoreError(f"{path} exists and is not overwritten; name another file") from error
     except OSError as error:
+        if error.errno not in _OF_THE_PLACE:
+            raise  # what ``content`` met elsewhere is not the fault of this place
         raise StoreError(
             f"{path} cannot be written: {error.strerror or error}; free space on that disk or "
             "check its permissions, then repeat"
@@ -71,11 +87,15 @@ def _publish(temporary: Path, path: Path, overwrite: bool) -> None:
     try:
         # Unlike a rename, a hard link never replaces what somebody else made meanwhile.
         path.hardlink_to(temporary)
-    except FileExistsError:
-        raise
+    except FileExistsError as error:
+        raise _exists(path) from error
     except OSError:
         # A file system without hard links: the check of before is all that there is.
         temporary.replace(path)
+
+
+def _exists(path: Path) -> StoreError:
+    return StoreError(f"{path} exists and is not overwritten; name another file")
 
 
 def _sync(path: Path) -> None:
@@ -91,7 +111,7 @@ def _remove_abandoned(path: Path) -> None:
     """Remove the temporary files of ``path`` whose writers were killed."""
     prefix = f".{path.name}."
     for entry in path.parent.iterdir():
-        if not (entry.name.startswith(prefix) and entry.name.endswith(".tmp")):
+        if not (entry.name.startswith(prefix) and ".tmp" in entry.name):
             continue
         pid = entry.name[len(prefix) :].split("-")[0]
         if pid.isdigit() and not _alive(int(pid)):

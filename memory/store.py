@@ -98,6 +98,23 @@ class Store(Problems, Samples, Models, Rounds, Events):
         with plain_errors(self.path):
             self._connections.get().conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 
+    def copy_into(self, target: Path) -> None:
+        """Write a copy of the database, as it is at this moment, to a file that is not there yet.
+
+        Meanwhile others may write. The copy is one file, without a log beside it, and is not yet
+        forced to the disk: ``memory.maintenance.backup`` sees to that.
+        """
+        source = self._connections.get().conn
+        with plain_errors(target):
+            copy = sqlite3.connect(target, isolation_level=None)
+            try:
+                copy.execute("PRAGMA synchronous=OFF")
+                # In one step: step by step, each write of another process would start it again.
+                source.backup(copy, pages=-1)
+                copy.execute("PRAGMA journal_mode=DELETE")
+            finally:
+                copy.close()
+
 
 def known_migrations() -> list[str]:
     """The names of the migrations that this KENT knows, oldest first."""
@@ -133,17 +150,19 @@ def _check_place(path: Path, *, create: bool, read_only: bool) -> None:
 
 
 def _bring_up_to_date(database: Database, path: Path, mode: str, busy_timeout_s: float) -> None:
-    applied = {migration.name for migration in migrations.applied(database)}
+    with database.atomic():  # one moment of the file: others may be making its tables just now
+        applied = {migration.name for migration in migrations.applied(database)}
+        empty = not database.table_names()
     if newer := sorted(applied - set(known_migrations())):
         raise StoreVersionError(
             f"{path} was written by a newer KENT (it has {', '.join(newer)}); "
             "update KENT or use another state directory"
         )
-    if not applied and (mode != "rwc" or database.table_names()):
+    if not applied and not (empty and mode == "rwc"):
         raise StoreError(
             f"{path} is not a database of KENT; name another file, or move this one away"
         )
-    pending = [migration.name for migration in migrations.pending(database)]
+    pending = set(known_migrations()) - applied
     if mode == "ro":
         if pending:
             raise StoreError(
