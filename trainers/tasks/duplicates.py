@@ -6,6 +6,7 @@ Sources: Broder 1997 (shingles and MinHash); Leskovec, Rajaraman, Ullman, "Minin
 Datasets", chapter 3 (banding).
 """
 
+import ast
 import builtins
 import io
 import keyword
@@ -19,6 +20,7 @@ from typing import Literal
 from datasketch import MinHash, MinHashLSH
 
 from memory.records import ProblemRow
+from trainers.tasks.python_source import parse
 from trainers.tasks.splits import base_id
 
 Shingles = frozenset[str]
@@ -38,15 +40,14 @@ _BOILERPLATE = re.compile(
 )
 _WORDS = re.compile(r"[a-z]+|\d+")
 _KEPT = frozenset(dir(builtins)) | frozenset(keyword.kwlist)
-_NOISE = {
-    tokenize.COMMENT,
+_LAYOUT = {
     tokenize.NL,
     tokenize.NEWLINE,
     tokenize.INDENT,
     tokenize.DEDENT,
-    tokenize.ENCODING,
     tokenize.ENDMARKER,
 }
+_LOOSE_TOKENS = re.compile(r"\w+|[^\w\s]")
 
 
 @dataclass(frozen=True)
@@ -107,21 +108,43 @@ def _stem(word: str) -> str:
 
 
 def _code_tokens(code: str) -> list[str]:
-    """Give the tokens without comments, layout and docstrings; names become ``v``, texts ``s``."""
+    """Give the tokens of what the code does; names of its own become ``v``, texts ``s``."""
+    try:
+        plain = ast.unparse(_Bare().visit(parse(code)))
+    except (SyntaxError, ValueError, RecursionError):
+        return _LOOSE_TOKENS.findall(code)
     tokens: list[str] = []
-    after_dot, line_start = False, True
-    for token in tokenize.generate_tokens(io.StringIO(code.replace("\r\n", "\n")).readline):
-        if token.type in _NOISE:
-            line_start = line_start or token.type != tokenize.COMMENT
-            continue
-        if token.type == tokenize.STRING and line_start:
-            continue  # a docstring
-        if token.type == tokenize.NAME and not (token.string in _KEPT or after_dot):
+    for token in tokenize.generate_tokens(io.StringIO(plain).readline):
+        if token.type == tokenize.STRING:
+            tokens.append("s")
+        elif token.type == tokenize.NAME and token.string not in _KEPT and tokens[-1:] != ["."]:
             tokens.append("v")
-        else:
-            tokens.append("s" if token.type == tokenize.STRING else token.string)
-        after_dot, line_start = token.string == ".", False
+        elif token.type not in _LAYOUT:
+            tokens.append(token.string)
     return tokens
+
+
+class _Bare(ast.NodeTransformer):
+    """Strips annotations and texts that stand alone, such as docstrings."""
+
+    def visit_arg(self, node: ast.arg) -> ast.arg:
+        node.annotation = None
+        return node
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
+        node.returns = None
+        self.generic_visit(node)
+        node.body = node.body or [ast.Pass()]
+        return node
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.Assign | ast.AnnAssign:
+        if node.value is None:
+            return node
+        return ast.copy_location(ast.Assign([node.target], node.value), node)
+
+    def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:
+        alone = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        return None if alone else node
 
 
 def _pairs(

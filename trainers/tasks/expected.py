@@ -1,11 +1,14 @@
 """Learns what a reference solution returns on given inputs, by running it in the sandbox.
 
 The + sets carry inputs but no outputs. The reference runs like any other program; what it returned
-comes back as text on its standard output, one line a call, in the sandbox's own exact encoding.
-That is no verdict and needs none of its guarantees: nobody has a reason to forge a reference.
+comes back on its standard output, packed, in the sandbox's own exact encoding, as much as the
+output may hold; the next run goes on from there. That is no verdict and needs none of its
+guarantees: nobody has a reason to forge a reference.
 """
 
 import inspect
+import struct
+import zlib
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -13,30 +16,53 @@ from typing import Any
 
 from sandbox import Call, Limits, Program, Sandbox, Tests, Verdict, codec
 
-Inputs = list[tuple[Any, ...]]
+Arguments = tuple[Any, ...]
 
-LIMITS = Limits(
-    cpu_s=120.0, wall_s=300.0, memory_mb=2048, output_bytes=64 * 2**20, result_bytes=2**20
-)
-_MARK = "@value "
-_UNUSABLE = "-"
+LIMITS = Limits(cpu_s=120.0, wall_s=300.0, memory_mb=2048)
+_MARK = "@values "
+# Packed bytes a run may give: in base64 they fit into the 16 KiB that the sandbox keeps.
+_ROOM = 11_000
+_SIZE = struct.Struct("<I")
+# Shorter than any encoding: the call raised, took long, or gave no plain data or too much of it.
+_NOTHING = b""
+
+# CPU seconds a call may take: a candidate has some four for all of a problem's calls.
+_SLOW_S = 0.2
 
 # Runs after the reference. Each call gets inputs of its own, so that none sees another's changes.
 _RECORDER = """
 def kent_record_values():
-    import base64, sys
+    import base64, contextlib, io, struct, sys, time, zlib
     sys.set_int_max_str_digits(0)
     codec = {{"__name__": "kent_codec"}}
     exec({codec!r}, codec)
-    for packed in {inputs!r}:
+
+    def call(packed):
+        arguments = codec["decode"](base64.b64decode(packed))
+        begun = time.process_time()
         try:
-            value = {name}(*codec["decode"](base64.b64decode(packed)))
-            if {only_none}:
-                value = value is not None
-            text = base64.b64encode(codec["encode"](value)).decode()
+            with contextlib.redirect_stdout(io.StringIO()):
+                value = {name}(*arguments)
+            encoded = codec["encode"]({what})
         except Exception:
-            text = {unusable!r}
-        sys.stdout.write("\\n" + {mark!r} + text + "\\n")
+            return {nothing!r}
+        return encoded if time.process_time() - begun < {slow} else {nothing!r}
+
+    def packed_by(packer, encoded):
+        piece = packer.compress(struct.pack("<I", len(encoded)) + encoded)
+        return piece + packer.flush(zlib.Z_SYNC_FLUSH)
+
+    packer, pieces, size = zlib.compressobj(9), [], 0
+    for packed in {inputs!r}:
+        encoded = call(packed)
+        if len(packed_by(packer.copy(), encoded)) > {room}:
+            encoded = {nothing!r}
+        piece = packed_by(packer, encoded)
+        size += len(piece)
+        if size > {room}:
+            break
+        pieces.append(piece)
+    print({mark!r} + base64.b64encode(b"".join(pieces)).decode())
     return "recorded"
 """
 
@@ -52,35 +78,48 @@ class Job:
     key: str
     code: str
     entry_point: str
-    inputs: Inputs
+    inputs: list[Arguments]
     only_none: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass
 class Recorded:
-    """(inputs, value) of the calls that returned plain data; how many did not; why all failed."""
+    """(arguments, value) of the calls that can be used, how many can not, what stopped it."""
 
     key: str
-    pairs: list[tuple[tuple[Any, ...], Any]]
-    dropped: int
+    pairs: list[tuple[Arguments, Any]]
+    dropped: int = 0
     error: str = ""
 
 
 def record(jobs: Iterable[Job]) -> Iterator[Recorded]:
     """Run the references; yields one result a job, as they finish."""
     waiting = {job.key: job for job in jobs}
+    found = {key: Recorded(key, []) for key in waiting}
     with Sandbox(limits=LIMITS) as sandbox:
-        for verdict in sandbox.run_many([_program(job) for job in waiting.values()]):
-            yield _read(waiting[verdict.key], verdict)
+        while waiting:
+            programs = [_program(job, _seen(found[key])) for key, job in waiting.items()]
+            for verdict in sandbox.run_many(programs):
+                job, so_far = waiting[verdict.key], found[verdict.key]
+                _take(job, so_far, verdict)
+                if so_far.error or _seen(so_far) == len(job.inputs):
+                    yield so_far
+                    del waiting[job.key]
 
 
-def _program(job: Job) -> Program:
+def _seen(found: Recorded) -> int:
+    return len(found.pairs) + found.dropped
+
+
+def _program(job: Job, start: int) -> Program:
     recorder = _RECORDER.format(
         codec=inspect.getsource(codec),
-        inputs=[b64encode(codec.encode(arguments)) for arguments in job.inputs],
+        inputs=[b64encode(codec.encode(arguments)) for arguments in job.inputs[start:]],
         name=job.entry_point,
-        only_none=job.only_none,
-        unusable=_UNUSABLE,
+        what="value is not None" if job.only_none else "value",
+        nothing=_NOTHING,
+        room=_ROOM,
+        slow=_SLOW_S,
         mark=_MARK,
     )
     tests = Tests(
@@ -89,17 +128,25 @@ def _program(job: Job) -> Program:
     return Program(key=job.key, code=job.code + "\n" + recorder, tests=tests)
 
 
-def _read(job: Job, verdict: Verdict) -> Recorded:
+def _take(job: Job, found: Recorded, verdict: Verdict) -> None:
+    """Add what one run gave."""
+    line = (verdict.output_head + verdict.output_tail).rpartition(_MARK)[2].strip()
     if not verdict.passed:
         text = verdict.failure.text if verdict.failure else ""
-        return Recorded(job.key, [], len(job.inputs), f"{verdict.word} {text}".strip())
-    output = verdict.output_head + verdict.output_tail
-    values = [line.removeprefix(_MARK) for line in output.split("\n") if line.startswith(_MARK)]
-    if len(values) != len(job.inputs):
-        return Recorded(job.key, [], len(job.inputs), "its output was cut")
-    pairs = [
-        (arguments, codec.decode(b64decode(value)))
-        for arguments, value in zip(job.inputs, values, strict=True)
-        if value != _UNUSABLE
-    ]
-    return Recorded(job.key, pairs, len(job.inputs) - len(pairs))
+        found.error = f"its reference ends in {verdict.word} {text}".strip()
+        return
+    for encoded in _unpacked(b64decode(line)):
+        if encoded == _NOTHING:
+            found.dropped += 1
+        else:
+            found.pairs.append((job.inputs[_seen(found)], codec.decode(encoded)))
+
+
+def _unpacked(packed: bytes) -> list[bytes]:
+    data = zlib.decompressobj().decompress(packed)
+    values, at = [], 0
+    while at < len(data):
+        (size,) = _SIZE.unpack_from(data, at)
+        at += _SIZE.size + size
+        values.append(data[at - size : at])
+    return values

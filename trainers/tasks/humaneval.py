@@ -13,6 +13,7 @@ from sandbox.tests_json import tests_hash, tests_to_json
 from sandbox.types import Tests
 from trainers.errors import TaskError
 from trainers.tasks.files import Record
+from trainers.tasks.python_source import parse
 
 FIELDS = {
     "task_id": str,
@@ -85,8 +86,8 @@ def split_prompt(prompt: str, name: str, origin: str) -> tuple[str, str]:
         TaskError: the prompt is no Python or does not end in that function.
     """
     try:
-        body = ast.parse(prompt + "\n    pass\n").body
-    except (SyntaxError, ValueError) as error:
+        body = parse(prompt + "\n    pass\n").body
+    except (SyntaxError, ValueError, RecursionError) as error:
         raise TaskError(f"{origin}: the prompt of {name} is no Python ({error})") from error
     for node in body:
         if isinstance(node, ast.FunctionDef) and node.name == name:

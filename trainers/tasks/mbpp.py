@@ -9,6 +9,7 @@ from sandbox.errors import ConversionError
 from sandbox.tests_json import tests_hash, tests_to_json
 from trainers.errors import TaskError
 from trainers.tasks.files import Record, check_texts
+from trainers.tasks.python_source import parse
 from trainers.tasks.splits import MbppSplit, mbpp_split, sanitized_ids
 
 FIELDS = {
@@ -38,16 +39,14 @@ def entry_point(tests: Iterable[str], reference: str, where: str) -> str:
         TaskError: the reference or a test is no Python, or no test calls what it defines.
     """
     try:
-        defined = {
-            node.name for node in ast.parse(reference).body if isinstance(node, ast.FunctionDef)
-        }
+        defined = {node.name for node in parse(reference).body if isinstance(node, ast.FunctionDef)}
         called = [
             node.func.id
             for test in tests
-            for node in ast.walk(ast.parse(test))
+            for node in ast.walk(parse(test))
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
         ]
-    except (SyntaxError, ValueError) as error:
+    except (SyntaxError, ValueError, RecursionError) as error:
         raise TaskError(f"{where}: the reference or a test is no Python ({error})") from error
     found = next((name for name in called if name in defined), None)
     if found is None:

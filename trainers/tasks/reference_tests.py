@@ -63,8 +63,8 @@ def reference_tests(
             continue
         if lost:
             notes.append(
-                f"{found.key}: {lost} of {lost + len(calls)} inputs left out, on which the "
-                "reference raises or returns what does not equal itself"
+                f"{found.key}: {lost} of {lost + len(calls)} inputs left out: the reference "
+                "raises, is slow, or returns what is too large or does not equal itself"
             )
         tests[found.key] = Tests(
             mode="data",
