@@ -42,7 +42,7 @@ def write_atomically(
         Whatever ``content`` raises; then ``path`` is as it was.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_directory(path.parent)
         if not overwrite and os.path.lexists(path):
             raise _exists(path)
         _remove_abandoned(path)
@@ -70,6 +70,13 @@ def sha256_file(path: Path) -> str:
     """
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _make_directory(directory: Path) -> None:
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)) from error
 
 
 def _fill(temporary: Path, content: bytes | Callable[[Path], None]) -> None:

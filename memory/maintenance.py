@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from memory.connection import BUSY_TIMEOUT_S, connect, plain_errors
 from memory.errors import StoreError
 from memory.files import sha256_file, write_atomically
 from memory.schema import migrations
@@ -84,9 +85,15 @@ def _run(check: Callable[[Store], Iterator[str]], store: Store) -> list[str]:
 
 
 def _pages(store: Store) -> Iterator[str]:
-    for row in store.query(f"PRAGMA integrity_check({MAX_FINDINGS})"):
-        if row["integrity_check"] != "ok":
-            yield f"integrity: {row['integrity_check']}"
+    # SQLite forgets the CHECK constraints on a connection that it opened for reading only.
+    connection = connect(store.path, "rw", BUSY_TIMEOUT_S).conn
+    try:
+        with plain_errors(store.path):
+            connection.execute("PRAGMA query_only=ON")
+            found = connection.execute(f"PRAGMA integrity_check({MAX_FINDINGS})").fetchall()
+    finally:
+        connection.close()
+    yield from (f"integrity: {text}" for (text,) in found if text != "ok")
 
 
 def _references(store: Store) -> Iterator[str]:
