@@ -14,6 +14,7 @@ pairs_of_bits = st.lists(st.tuples(st.integers(0, 1), st.integers(0, 1)), min_si
 rates = st.lists(st.integers(0, 8).map(lambda i: i / 8), min_size=2, max_size=30)
 
 
+@settings(deadline=None)
 @given(
     st.integers(1, 9).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, n), st.integers(1, n)))
 )
@@ -49,6 +50,7 @@ def test_wilson_gives_published_numbers():
         s.wilson(3, 2)
 
 
+@settings(deadline=None)
 @given(rates)
 def test_a_rate_lies_in_its_interval_and_the_interval_in_the_unit(values):
     figure = s.rate(values)
@@ -82,6 +84,7 @@ def test_the_bootstrap_agrees_with_full_enumeration():
     assert figure.high == pytest.approx(np.quantile(means, 0.975), abs=0.02)
 
 
+@settings(deadline=None)
 @given(rates)
 def test_pairing_removes_what_both_share(values):
     figure = s.mean_difference(np.array(values) + 1.0, values)
@@ -113,12 +116,14 @@ def test_too_few_problems():
     assert s.mean([0.5]) == s.Figure(0.5, None, None, 1)
 
 
+@settings(deadline=None)
 @given(pairs_of_bits)
 def test_mcnemar_and_sign_flip_are_the_same_exact_test_on_bits(pairs):
     a, b = zip(*pairs, strict=True)
     assert s.mcnemar(a, b) == pytest.approx(s.sign_flip(a, b))
 
 
+@settings(deadline=None)
 @given(pairs_of_bits)
 def test_mcnemar_against_enumeration(pairs):
     a, b = np.array(pairs).T
@@ -175,6 +180,7 @@ def test_each_look_costs():
         s.compare_paired(candidate, champion, looks=0)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 1)), min_size=1, max_size=20))
 def test_auc_is_the_share_of_pairs_in_order(samples):
     passing = [score for score, label in samples if label]
@@ -207,6 +213,7 @@ def test_ece_of_a_worked_example():
         assert figure.n == 4
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.floats(0, 1), st.integers(0, 1)), min_size=1, max_size=30),
     st.integers(1, 8),

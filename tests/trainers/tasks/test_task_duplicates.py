@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from memory.records import ProblemRow
@@ -85,6 +85,7 @@ def test_only_pairs_that_cross_from_train_to_held_out_count():
     assert across_splits([test, validation]) == []
 
 
+@settings(deadline=None)
 @given(st.text(max_size=60), st.text(max_size=60))
 def test_any_text_can_be_compared(statement, code):
     rows = [row("a/1", statement, CODE), row("b/1", statement, CODE + f"\n# {code!r}\n")]

@@ -3,7 +3,7 @@
 import gzip
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trainers.errors import TaskError
@@ -62,6 +62,7 @@ def test_plain_and_packed_say_the_same(tmp_path):
     assert find_file(tmp_path, "c") is None
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_give_records_or_a_task_error(tmp_path_factory, content):
     path = tmp_path_factory.mktemp("any") / "set.jsonl"

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sandbox import Program, Sandbox, tests_from_json
@@ -150,6 +150,7 @@ def test_a_value_too_large_to_keep_is_dropped():
     assert ([arguments for arguments, _ in found.pairs], found.dropped) == ([(5,), (7,)], 1)
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(st.integers(), max_size=3), min_size=2, max_size=2))
 def test_unlisted_problems_take_their_arguments_as_they_are(packed):
     assert arguments(1, packed) == tuple(packed)

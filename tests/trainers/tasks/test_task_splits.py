@@ -3,7 +3,7 @@
 from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from memory.records import ProblemRow
@@ -29,6 +29,7 @@ def test_the_sanitized_subset_has_its_published_counts():
     assert counts == {"train": 120, "validation": 43, "test": 257, "prompt": 7}
 
 
+@settings(deadline=None)
 @given(st.integers(1, 200))
 def test_basics_split_is_half_a_sixth_a_third_and_stays_when_problems_are_appended(size):
     ids = [f"basics/{n:04d}" for n in range(1, size + 1)]
@@ -63,6 +64,7 @@ def rows(numbers, source="mbpp"):
     ]
 
 
+@settings(deadline=None)
 @given(st.sets(st.integers(1, 974), min_size=1), st.integers(1, 60), st.integers(1, 60))
 def test_a_larger_subset_keeps_a_smaller_one(numbers, small, more):
     def kept(size):
