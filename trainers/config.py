@@ -27,6 +27,8 @@ class GeneratorConfig(Section):
     parallel: int = Field(16, ge=1, le=1024, description="requests in flight")
     context: int = Field(2048, ge=256, le=131072, description="tokens a request may use")
     threads: int = Field(0, ge=0, le=1024, description="0: all cores (llama.cpp)")
+    logprobs: bool = Field(True, description="ask for log-probabilities where the backend has them")
+    python: str = Field("", description="interpreter with vLLM; empty: this one, or .venv-vllm")
     gpu_memory: float = Field(0.85, gt=0, le=1, description="share of the card (vllm)")
     kv_cache_gb: float = Field(4.0, gt=0, le=1024, description="key-value cache on a CPU (vllm)")
     base_url: str = Field("http://127.0.0.1:8000/v1", description="server (openai)")

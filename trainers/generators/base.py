@@ -7,7 +7,7 @@ from typing import Protocol
 
 @dataclass(frozen=True)
 class SamplingParams:
-    """How to sample. ``seed`` seeds the run; with one backend and version it repeats where it can."""
+    """How to sample. ``seed`` seeds the run, which repeats where the backend can."""
 
     temperature: float = 0.8
     top_p: float = 0.95
@@ -18,7 +18,7 @@ class SamplingParams:
 
 @dataclass(frozen=True)
 class Message:
-    """One turn of a chat: ``role`` is system, user or assistant (a last assistant turn is a prefill)."""
+    """One turn of a chat: ``role`` is system, user or assistant (a last one is a prefill)."""
 
     role: str
     content: str
@@ -47,7 +47,8 @@ class Completion:
 class Generator(Protocol):
     """Who writes code. Use as a context manager: leaving it ends the engine and frees its memory.
 
-    ``id`` names backend, model, weights and quantisation, e.g. ``llama.cpp/qwen2.5-coder-0.5b-instruct@1d9614``.
+    ``id`` names backend, model, quantisation and the head of the weights' hash, e.g.
+    ``llama.cpp/qwen2.5-coder-0.5b-instruct-q4_k_m@1d963461``.
     All methods raise ``GeneratorError`` when the engine dies, hangs past the time limit or answers
     garbage; what was yielded before stays valid.
     """
@@ -59,7 +60,7 @@ class Generator(Protocol):
     def __exit__(self, *exc: object) -> None: ...
 
     def generate(self, requests: Iterable[Request], params: SamplingParams) -> Iterator[Completion]:
-        """Completions as they finish, in no order. ``requests`` is read lazily as capacity frees."""
+        """Completions as they finish, in no order; ``requests`` is read as capacity frees."""
 
     def infill(
         self, prefix: str, suffix: str, n: int, params: SamplingParams

