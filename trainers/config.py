@@ -69,6 +69,9 @@ class CriticConfig(Section):
     feature_model: str = Field(
         "generator", description="whose frozen hidden states the head sees; generator: the same"
     )
+    scalar_features: bool = Field(
+        True, description="let the head also see length, log-probability and syntax facts"
+    )
     feature_batch: int = Field(16, ge=1, le=1024, description="programs a forward pass")
     epochs: int = Field(60, ge=1, le=10000)
     learning_rate: float = Field(1e-3, gt=0, le=1)

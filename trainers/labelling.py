@@ -126,6 +126,7 @@ class _Pipeline:
         self._take_completions(limit=None)
         self._take_verdicts()
         self._flush()
+        self._tell_failures()
         judging.result()
         sampling.result()
         return self._finish()
@@ -317,7 +318,7 @@ class _Pipeline:
             self._jobs.put(self._backlog.popleft())
             self._in_sandbox += 1
 
-    def _finish(self) -> LabelReport:
+    def _tell_failures(self) -> None:
         if self._failed_keys:
             self._context.store.event(
                 "labelling.not_judged",
@@ -328,6 +329,8 @@ class _Pipeline:
                 stage_run_id=self._context.stage_run_id,
                 data={"programs": self._failed_keys[:20]},
             )
+
+    def _finish(self) -> LabelReport:
         if self._context.stop_requested() and (self._waiting or any(self._free.values())):
             raise Stopped
         short = sum(len(free) for free in self._free.values())

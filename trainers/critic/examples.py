@@ -11,7 +11,7 @@ from torch import Tensor
 
 from memory.records import LabelledSample, ProblemRow
 from trainers.critic.feature_cache import FeatureCache, feature_key
-from trainers.critic.scalars import scalars
+from trainers.critic.scalars import NAMES, scalars
 from trainers.generators.base import Message
 
 
@@ -46,8 +46,10 @@ def assemble(
     problems: Mapping[str, ProblemRow],
     prompts: Mapping[str, Sequence[Message]],
     cache: FeatureCache,
+    *,
+    with_scalars: bool = True,
 ) -> Examples:
-    """Join samples with their cached features (hidden states, then scalars)."""
+    """Join samples with their cached features: hidden states, then scalars if they are wanted."""
     ids = sorted({labelled.sample.problem_id for labelled in samples})
     number = {problem_id: i for i, problem_id in enumerate(ids)}
     ordered = sorted(samples, key=lambda one: (number[one.sample.problem_id], one.sample.idx))
@@ -55,14 +57,17 @@ def assemble(
     distinct = list(dict.fromkeys(keys))
     place = {key: i for i, key in enumerate(distinct)}
     hidden = cache.load(distinct)[[place[key] for key in keys]]  # (samples, hidden)
-    facts = [
-        scalars(s.code, problems[s.problem_id].entry_point, s.tokens, s.logprob)
-        for s in (one.sample for one in ordered)
-    ]
+    parts = [hidden]
+    if with_scalars:
+        facts = [
+            scalars(s.code, problems[s.problem_id].entry_point, s.tokens, s.logprob)
+            for s in (one.sample for one in ordered)
+        ]
+        parts.append(torch.stack(facts) if facts else torch.empty(0, len(NAMES)))
     return Examples(
         problem_ids=ids,
         group=torch.tensor([number[one.sample.problem_id] for one in ordered], dtype=torch.long),
-        inputs=torch.cat([hidden, torch.stack(facts)], dim=1) if facts else hidden,
+        inputs=torch.cat(parts, dim=1),  # (samples, hidden + scalars)
         passed=torch.tensor([float(one.passed) for one in ordered]),
         keys=[(_sample_id(one), one.verdict_id) for one in ordered],
     )

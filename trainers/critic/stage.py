@@ -136,13 +136,22 @@ class CriticStage:
         features = self._open_features(context)
         cache = FeatureCache(context.state_dir / "features", features.id, features.dim)
         fill(context, cache, features, [(prompts[key], found) for key, found in codes.items()])
+        with_scalars = context.settings.critic.scalar_features
         spec = CriticSpec(
-            this.source.generator_id, this.source.protocol, features.id, features.dim, NAMES
+            this.source.generator_id,
+            this.source.protocol,
+            features.id,
+            features.dim,
+            NAMES if with_scalars else (),
         )
 
         def of(split: str) -> Examples:
             return assemble(
-                [one for one in labelled if one.split == split], problems, prompts, cache
+                [one for one in labelled if one.split == split],
+                problems,
+                prompts,
+                cache,
+                with_scalars=with_scalars,
             )
 
         return _Data(of("train"), of("validation"), of("test"), spec)

@@ -106,6 +106,13 @@ def test_the_cap_on_train_samples_holds_and_then_no_engine_is_started(tmp_path, 
     assert metrics["tokens_per_s"] is None
 
 
+def test_the_scalar_facts_can_be_left_out(tmp_path, tiny_folder):
+    critic = SETTINGS.critic.model_copy(update={"scalar_features": False})
+    stage, _ = scripted_stage(tiny_folder)
+    _, store = run_round(tmp_path, stage, SETTINGS.model_copy(update={"critic": critic}))
+    assert store.models("critic")[0].config["spec"]["scalars"] == []
+
+
 @pytest.mark.parametrize("outcome", [0, 2])
 def test_one_outcome_only_trains_nothing_and_says_so(tmp_path, tiny_folder, outcome):
     programs = {key: [codes[outcome]] for key, codes in basics_programs(SETTINGS).items()}
