@@ -12,6 +12,7 @@ cover: faults of the kernel, and side channels by timing. docs/sandbox.md says m
 
 from sandbox.convert import from_asserts, from_check
 from sandbox.errors import ConversionError, LevelError, SandboxError
+from sandbox.levels import describe
 from sandbox.sandbox import SANDBOX_VERSION, Sandbox
 from sandbox.tests_json import tests_from_json, tests_hash, tests_to_json
 from sandbox.types import Call, Failure, Limits, Program, Tests, Verdict, Word
@@ -29,6 +30,7 @@ __all__ = [
     "Tests",
     "Verdict",
     "Word",
+    "describe",
     "from_asserts",
     "from_check",
     "tests_from_json",

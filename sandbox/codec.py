@@ -16,6 +16,7 @@ from typing import Any
 MAX_DEPTH = 200
 MAX_NODES = 1_000_000
 MAX_COLLISIONS = 64
+MAX_BODY = 1 << 26  # bytes of one text or number: what is larger is no result
 MAX_RATIONAL = 4096  # bytes; reducing a fraction takes quadratic time
 
 _U32 = struct.Struct("<I")
@@ -74,6 +75,8 @@ def _encode(value: Any, to: _Writer, emit: Any, depth: int) -> None:
     elif kind is int:
         emit(_sized(b"i", value.to_bytes((value.bit_length() >> 3) + 1, "little", signed=True)))
     elif kind is str:
+        if len(value) > MAX_BODY:
+            raise NotDataError(f"a text of {len(value)} characters is too large")
         emit(_sized(b"s", value.encode("utf-8", "surrogatepass")))
     elif kind is float:
         emit(b"f" + _F64.pack(value))
@@ -99,6 +102,8 @@ def _guard(depth: int) -> None:
 
 def _encode_rare(value: Any, kind: type, to: _Writer, depth: int) -> None:
     emit = to.emit
+    if kind in (bytes, bytearray) and len(value) > MAX_BODY:
+        raise NotDataError(f"{len(value)} bytes are too large")
     if kind is complex:
         emit(b"c" + _C128.pack(value.real, value.imag))
     elif kind is bytes:

@@ -13,7 +13,6 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sandbox.errors import LevelError
 from sandbox.jobs import Prepared, Preparer, job
 from sandbox.judge import NotJudgedError, judge
 from sandbox.process import ZygoteGone, ZygoteProcess
@@ -194,7 +193,8 @@ class Pool:
         worker.zygote.close()
         task, worker.task = worker.task, None
         if task is None:
-            self._fail_start(why)
+            if not worker.ready:
+                self._fail_start(why)
         elif task.attempts < ATTEMPTS:
             self._queue.appendleft(task)
         else:
@@ -232,29 +232,3 @@ class Pool:
             if task is not None and not task.wanted():
                 worker.task = None
                 self._lose(worker, "cancelled")
-
-
-def probe(level: str, timeout_s: float = 30.0) -> None:
-    """Start one zygote of ``level`` and end it.
-
-    Raises:
-        LevelError: it could not put up its walls; the text says which.
-    """
-    zygote = ZygoteProcess(level)
-    try:
-        with selectors.DefaultSelector() as selector:
-            selector.register(zygote, selectors.EVENT_READ)
-            deadline = time.monotonic() + timeout_s
-            while time.monotonic() < deadline:
-                selector.select(deadline - time.monotonic())
-                zygote.read()
-                refused = zygote.greeting()
-                if refused:
-                    raise LevelError(f"level {level}: {refused}")
-                if refused is not None:
-                    return
-        raise LevelError(f"level {level}: the zygote did not start in {timeout_s:g} s")
-    except ZygoteGone as error:
-        raise LevelError(f"level {level}: {error}") from error
-    finally:
-        zygote.close()

@@ -1,13 +1,16 @@
 """One zygote as the pool sees it: started, given jobs, read, ended. Never forked from here."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 from pathlib import Path
 
+from sandbox.errors import LevelError
 from sandbox.worker import wire
+from sandbox.worker.walls import DEVICES, SYSTEM
 
 _PACKAGE = Path(__file__).parent
 _ENVIRONMENT = {"PYTHONHASHSEED": "0", "MALLOC_ARENA_MAX": "1", "OPENBLAS_NUM_THREADS": "1"}
@@ -26,14 +29,16 @@ class ZygoteProcess:
     """
 
     def __init__(self, level: str) -> None:
+        boot = _PACKAGE / "worker" / "boot.py"
+        command = [_interpreter(), "-S", "-s", "-P", "-B", "-X", "utf8", str(boot), str(_PACKAGE)]
+        if level == "A'":
+            command = [*_bubblewrap(), *command]
         ours, theirs = socket.socketpair()
         parent = os.pidfd_open(os.getpid())
-        boot = _PACKAGE / "worker" / "boot.py"
         fds = (theirs.fileno(), parent)
-        command = [_interpreter(), "-S", "-s", "-P", "-B", "-X", "utf8", str(boot), str(_PACKAGE)]
         try:
             self.process = subprocess.Popen(
-                [*command, level, *map(str, fds)],
+                [*command, level, *map(str, fds), str(os.getpid())],
                 pass_fds=fds,
                 env=_ENVIRONMENT,
                 cwd="/",
@@ -126,6 +131,32 @@ class ZygoteProcess:
         except subprocess.TimeoutExpired:
             self.process.send_signal(signal.SIGKILL)
             self.process.wait()
+
+
+def _bubblewrap() -> list[str]:
+    """Return the command that walls in a zygote where only bubblewrap may make namespaces.
+
+    The capability is over the namespaces that it makes, so that a zygote can make one more for
+    each program.
+    """
+    tool = shutil.which("bwrap")
+    if tool is None:
+        raise LevelError("bubblewrap is not installed")
+    if os.geteuid() == 0:
+        raise LevelError("level A' is for users other than root, whose processes can be counted")
+    command = [tool, "--unshare-all", "--cap-add", "CAP_SYS_ADMIN", "--hostname", "sandbox"]
+    command += ["--size", str(64 << 20), "--perms", "1777", "--tmpfs", "/tmp", "--chdir", "/tmp"]
+    paths = [path for path in SYSTEM if Path(path).exists()]
+    paths += [sys.base_prefix + "/lib", _interpreter(), str(_PACKAGE)]
+    for path in paths:
+        link = Path(path)
+        if link.is_symlink():
+            command += ["--symlink", str(link.readlink()), path]
+        else:
+            command += ["--ro-bind", path, path]
+    for path in DEVICES:
+        command += ["--dev-bind", path, path]
+    return command
 
 
 def _interpreter() -> str:

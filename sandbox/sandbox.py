@@ -8,20 +8,14 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from sandbox.errors import LevelError
-from sandbox.pool import Pool, probe
+from sandbox.levels import choose
+from sandbox.pool import Pool
 from sandbox.types import Limits, Program, Verdict
 
-SANDBOX_VERSION = "1"
+SANDBOX_VERSION = "2"
 """Changes whenever a program could get another verdict than before."""
 
-CHOSEN = ("B",)
-"""The levels that ``auto`` tries, the highest first."""
-
 _DEFAULTS = Limits()
-
-TYPED = ("C", "D")
-"""The levels that only a user may ask for: they do not keep a program from the machine's files."""
 
 
 class Sandbox:
@@ -86,32 +80,6 @@ class Sandbox:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-
-def choose(level: str) -> str:
-    """Return the level to use: the one that was named, or the highest that proves to work.
-
-    Raises:
-        LevelError: no such level, or it does not work here.
-    """
-    if level == "auto":
-        refusals = []
-        for name in CHOSEN:
-            try:
-                probe(name)
-            except LevelError as error:
-                refusals.append(str(error))
-            else:
-                return name
-        raise LevelError(
-            "no safe level works here: "
-            + "; ".join(refusals)
-            + "; level C can be asked for by name"
-        )
-    if level not in CHOSEN + TYPED:
-        raise LevelError(f"no level {level!r}; there are {', '.join(('auto', *CHOSEN, *TYPED))}")
-    probe(level)
-    return level
 
 
 @dataclass

@@ -1,6 +1,7 @@
 """What the zygote's interpreter is started with: finds the worker package, and runs it.
 
-Run as ``python -S -s -P -B boot.py PACKAGE_DIRECTORY LEVEL CONTROL_FD PARENT_FD`` by the pool. The
+Run as ``python -S -s -P -B boot.py PACKAGE LEVEL CONTROL_FD PARENT_FD OWNER`` by the pool,
+OWNER being its pid, for whoever looks at the list of processes. The
 package `sandbox` is made here by hand, so that its public module, which the worker does not need,
 is not loaded.
 """

@@ -31,11 +31,18 @@ _SAFE_ARGUMENTS = (str, int, float, bool, bytes, type(None))
 
 
 def enter(
-    job: wire.Job, out: int, result: int, extra: int | None, filters: ProgramFilter | None
+    job: wire.Job,
+    out: int,
+    result: int,
+    extra: int | None,
+    filters: ProgramFilter | None,
+    *,
+    apart: bool,
 ) -> None:
     """Become the program's process: descriptors, limits, no capabilities, the filter.
 
-    ``extra`` becomes descriptor 4: the line between candidate and tester. Writes ``READY`` last.
+    ``extra`` becomes descriptor 4: the line between candidate and tester. ``apart``: in a user
+    namespace, where processes can be counted. Writes ``READY`` last.
     """
     os.setsid()
     linux.prctl(linux.PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -46,23 +53,24 @@ def enter(
     for place, fd in enumerate(moved, start=RESULT_FD):
         os.dup2(fd, place)
     os.closerange(RESULT_FD + len(moved), 1024)
-    _limit(job)
+    _limit(job, apart)
     if filters is not None:
         linux.drop_capabilities()
         filters.install(os.getpid())
     os.write(RESULT_FD, wire.FRAME.pack(wire.READY, 0))
 
 
-def _limit(job: wire.Job) -> None:
+def _limit(job: wire.Job, apart: bool) -> None:
     cpu = int(job.cpu_s) + 2  # the zygote's clock decides; this is the backstop
-    limits = (
+    limits = [
         (resource.RLIMIT_CPU, cpu),
         (resource.RLIMIT_AS, job.memory_mb << 20),
         (resource.RLIMIT_FSIZE, job.file_mb << 20),
         (resource.RLIMIT_NOFILE, job.open_files),
-        (resource.RLIMIT_NPROC, job.processes),
         (resource.RLIMIT_CORE, 0),
-    )
+    ]
+    if apart:  # elsewhere all of the user's processes count; there threads end at RLIMIT_AS
+        limits.append((resource.RLIMIT_NPROC, job.processes))
     for which, amount in limits:
         resource.setrlimit(which, (amount, amount))
 

@@ -1,5 +1,7 @@
 """Landlock: which paths can be read, none can be written, no signal or socket leads outside."""
 
+# pathlib is not loaded in the zygote.
+# ruff: noqa: PTH112
 import ctypes
 import os
 
@@ -63,7 +65,7 @@ def _allow(ruleset: int, path: str, rights: int) -> None:
     except FileNotFoundError:
         return  # what does not exist needs no permission
     try:
-        if not os.path.isdir(path):  # noqa: PTH112 - pathlib is not loaded in the zygote
+        if not os.path.isdir(path):
             rights &= ~_READ_DIR
         rule = _PathBeneath(rights, parent)
         linux.call("landlock_add_rule", ruleset, _PATH_BENEATH, ctypes.byref(rule), 0)

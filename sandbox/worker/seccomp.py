@@ -33,7 +33,6 @@ futex_waitv getrlimit restart_syscall wait4 waitid capget
 
 ZYGOTE_ONLY = """
 fork vfork unshare setns setsid setpgid capset seccomp pidfd_open pidfd_send_signal setrlimit
-mount umount2
 """
 
 # Of these the arguments decide in the program's filter.

@@ -3,30 +3,61 @@
 import os
 import sys
 
-from sandbox.worker import landlock, linux, seccomp
+from sandbox.worker import landlock, linux, namespaces, seccomp
 
-DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random")
+DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/urandom", "/dev/random")
+SYSTEM = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache", "/usr/share/zoneinfo")
+CAPABILITIES = 64
 
 
 def readable() -> list[str]:
-    """Tell what a program must read to import Python's library and to load its C modules."""
+    """What a program must read to import Python's library and to load its C modules."""
     library = {os.path.realpath(path) for path in sys.path if path}
     library.add(os.path.realpath(f"{sys.base_prefix}/lib"))
-    system = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache", "/usr/share/zoneinfo")
-    return [*sorted(library), *system, *DEVICES]
+    tops = [p for p in library if not any(p.startswith(f"{other}/") for other in library)]
+    return [*SYSTEM, *sorted(tops)]
 
 
-def raise_walls(level: str) -> None:
+def raise_walls(level: str) -> namespaces.Nursery | None:
     """Put up the walls of ``level`` around this process, for good.
+
+    At level A the process that goes on from here is another one: see :mod:`.namespaces`.
 
     Raises:
         OSError: the kernel refuses one of them.
     """
     if level == "D":
-        return
+        return None
+    paths = readable()
+    nursery = None
+    if level == "A":
+        namespaces.isolate(paths, DEVICES)
+    elif level == "A'":
+        namespaces.mount_tmp()  # bubblewrap's own has no limit on the number of files
+    if level in ("A", "A'"):
+        nursery = namespaces.Nursery()
+        _drop_bounding_set()
     linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)
-    if level == "B":
-        if landlock.version() < landlock.SCOPES_FROM:
-            raise OSError(38, f"Landlock {landlock.version()}, needs {landlock.SCOPES_FROM}")
-        landlock.restrict(readable(), [])
+    _restrict_paths(level, [*paths, *DEVICES])
     seccomp.install_for_zygote()
+    return nursery
+
+
+def _restrict_paths(level: str, paths: list[str]) -> None:
+    """Landlock: a second wall at level A, the only one for files at level B, none at level C."""
+    version = landlock.version()
+    if level == "B":
+        if version < landlock.SCOPES_FROM:
+            raise OSError(38, f"Landlock {version}, level B needs {landlock.SCOPES_FROM}")
+        landlock.restrict(paths, [])
+    elif level != "C" and version:
+        landlock.restrict(paths, ["/tmp"])
+
+
+def _drop_bounding_set() -> None:
+    """No program can get a capability back."""
+    for capability in range(CAPABILITIES):
+        try:
+            linux.prctl(linux.PR_CAPBSET_DROP, capability)
+        except OSError:
+            return  # beyond the last one that this kernel knows

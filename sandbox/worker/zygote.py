@@ -14,8 +14,10 @@ from typing import Any
 
 from sandbox.worker import child, split, walls, wire
 from sandbox.worker.memory import STEP, Memory, Output, Stream
+from sandbox.worker.namespaces import Nursery
 from sandbox.worker.seccomp import ProgramFilter
 from sandbox.worker.supervise import Process, Supervisor
+from sandbox.worker.sweep import Sweeper
 
 WARM = (
     "bisect cmath collections copy datetime decimal fractions functools hashlib heapq itertools "
@@ -27,13 +29,21 @@ WARM = (
 class Zygote:
     """The loop: a job, a fork, its supervision, a report."""
 
-    def __init__(self, control: int, parent: int) -> None:
-        self.control, self.parent = control, parent
-        self.filters: ProgramFilter | None = None
+    def __init__(
+        self, control: int, parent: int, nursery: Nursery | None, *, filtered: bool
+    ) -> None:
+        self.control, self.parent, self.nursery = control, parent, nursery
+        self.filters = ProgramFilter() if filtered else None
+        self.sweeper = Sweeper("/tmp") if nursery is not None else None
         self.payload = Memory(1 << 20, inherited=True)
         self.results = Memory(1 << 20, inherited=False)
         self.verdicts = Memory(1 << 20, inherited=False)
         self.output = Memory(1 << 18, inherited=False)
+
+    def greet(self, refused: str) -> None:
+        """Tell the pool that the walls are up, or what the kernel ``refused``."""
+        text = refused.encode()
+        self._write([memoryview(wire.FRAME.pack(wire.READY, len(text)) + text)])
 
     def run(self) -> None:
         """Serve jobs until the pool is gone."""
@@ -75,7 +85,10 @@ class Zygote:
             self._fork(job, supervisor, frames, None, lambda: child.run_data(code, inputs))
         self.payload.wipe()
         supervisor.run()
+        clean = self.sweeper is None or self.sweeper.sweep()
         self._report(supervisor)
+        if not clean:
+            os._exit(0)  # the next program gets a fresh zygote, and with it an empty /tmp
 
     def _split(self, job: wire.Job, code: memoryview, supervisor: Supervisor) -> None:
         """Fork the candidate first: the tests are not yet in this memory."""
@@ -98,10 +111,12 @@ class Zygote:
         line: int | None,
         body: Callable[[], None],
     ) -> None:
-        pid = os.fork()
+        pid = self.nursery.fork() if self.nursery else os.fork()
         if pid == 0:
             try:
-                child.enter(job, supervisor.output.write_fd, frames.write_fd, line, self.filters)
+                out, result = supervisor.output.write_fd, frames.write_fd
+                apart = self.nursery is not None
+                child.enter(job, out, result, line, self.filters, apart=apart)
                 body()
                 child.finish()
             finally:
@@ -147,21 +162,17 @@ def warm_up() -> None:
 def main(level: str, control: int, parent: int) -> None:
     """Warm up, put up the walls, say so, and serve.
 
-    The first message to the pool is ``WALL`` with the level, or with what the kernel refused.
+    At level A it is another process that goes on from the walls: the buffers are made after them.
     """
     warm_up()
-    zygote = Zygote(control, parent)
-    refused = ""
+    refused, nursery = "", None
     try:
-        walls.raise_walls(level)
+        nursery = walls.raise_walls(level)
     except OSError as error:
         refused = str(error)
-    greeting: Any = refused.encode()
-    zygote._write([memoryview(wire.FRAME.pack(wire.READY, len(greeting)) + greeting)])
-    if refused:
-        return
-    if level != "D":
-        zygote.filters = ProgramFilter()
-    gc.collect()
-    gc.freeze()
-    zygote.run()
+    zygote = Zygote(control, parent, nursery, filtered=level != "D")
+    zygote.greet(refused)
+    if not refused:
+        gc.collect()
+        gc.freeze()
+        zygote.run()
