@@ -11,7 +11,9 @@ from trainers.generators.base import Message
 
 PROMPT_VERSION = "v1"
 _SYSTEM = "You are a careful Python programmer."
-_FENCE = re.compile(r"^[ \t]*```[ \t]*([A-Za-z0-9_+-]*)[ \t]*$", re.MULTILINE)
+_FENCE = re.compile(r"^[ \t]*```[ \t]*([A-Za-z0-9_+-]*)[^\n`]*$", re.MULTILINE)
+# A fence at the end of a line of prose or code, as small models write them.
+_LATE_FENCE = re.compile(r"(?<=[^\s`])[ \t]*```[ \t]*([A-Za-z0-9_+-]*)[ \t]*$", re.MULTILINE)
 _PYTHON = {"", "python", "python3", "py"}
 
 
@@ -47,7 +49,7 @@ def extract_code(completion: str, problem: ProblemRow) -> str:
     block that was cut by the token limit counts up to its end. Where the answer goes on from the
     problem's stub, or leaves out the imports and helpers that the stub gives, these are put before.
     """
-    text = completion.replace("\r\n", "\n")
+    text = _LATE_FENCE.sub(r"\n```\1", completion.replace("\r\n", "\n"))
     blocks = _blocks(text)
     defining = re.compile(rf"^\s*(?:async\s+)?def\s+{re.escape(problem.entry_point)}\b", re.M)
     code = next((block for block in blocks if defining.search(block)), None)
