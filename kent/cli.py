@@ -16,12 +16,27 @@ from kent.cli_tasks import tasks
 from kent.errors import ConfigError, KentError
 
 
+def _version(context: click.Context, option: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from kent.version import code_version
+
+        click.echo(code_version())
+        context.exit()
+
+
 @click.group()
 @click.option("--config", "config_file", type=click.Path(path_type=Path), help="Not ./kent.toml.")
 @click.option("--state", "state_dir", type=click.Path(path_type=Path), help="Not ./state.")
 @click.option("--profile", help="cpu or gpu: the presets that apply.")
 @click.option("--debug", is_flag=True, help="Show where an error comes from.")
-@click.version_option(package_name="kent", message="%(version)s")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_version,
+    help="Which code this is.",
+)
 @pass_app
 def cli(
     app: App, config_file: Path | None, state_dir: Path | None, profile: str | None, debug: bool

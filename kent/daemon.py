@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from kent.config import KentConfig
-from kent.errors import DaemonError
+from kent.errors import DaemonError, KentError
 from kent.instance import Instance, Role
 from kent.logs import log, set_up
 from kent.processes import adopt_orphans
@@ -146,8 +146,11 @@ def _opened(
                 instance.ready()
                 log.info("ready: %s, profile %s", config.state_dir, config.profile)
                 yield store, instance, stop
-        except StoreError as error:
+        except (KentError, StoreError) as error:
             log.error("%s", error)
+            raise
+        except Exception:
+            log.exception("unexpected")
             raise
 
 

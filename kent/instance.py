@@ -13,6 +13,9 @@ from kent.processes import is_alive, own_identity
 
 Role = Literal["daemon", "round"]
 
+_FILE_BYTES = 4096
+_REASON_CHARS = 500  # of up to six bytes each in JSON
+
 
 @dataclass(frozen=True)
 class Holder:
@@ -92,7 +95,7 @@ class Instance:
 
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
         """Let go, saying why; a failure is told to whoever asks for the status later."""
-        reason = f"failed: {error}" if kind else "stopped"
+        reason = f"failed: {error}"[:_REASON_CHARS] if kind else "stopped"
         self._update(ended_at=time.time(), reason=reason, next_due_at=None)
         os.close(self._descriptor)
 
@@ -116,10 +119,9 @@ class Instance:
             self._write(replace(self._holder, **changes))
 
     def _write(self, holder: Holder) -> None:
+        # Always the same size and in place: that works on a full disk too.
         self._holder = holder
-        data = json.dumps(asdict(holder)).encode()
-        os.ftruncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, data, 0)
+        os.pwrite(self._descriptor, json.dumps(asdict(holder)).encode().ljust(_FILE_BYTES), 0)
 
 
 def held_by(state_dir: Path) -> str:

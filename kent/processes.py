@@ -13,6 +13,7 @@ import psutil
 # The kernel's clock and ours may disagree a little on when a process began, in seconds.
 _START_TOLERANCE_S = 2.0
 _PR_SET_CHILD_SUBREAPER = 36
+_SWEEPS = 100
 
 
 def start_time(pid: int) -> float | None:
@@ -82,13 +83,14 @@ def kill_all(roots: Iterable[psutil.Process]) -> None:
 def freeze(roots: list[psutil.Process]) -> list[psutil.Process]:
     """SIGSTOP the trees under ``roots`` until no new process appears; all that were found."""
     frozen: dict[int, psutil.Process] = {}
-    while True:
+    for _ in range(_SWEEPS):  # one that we may not signal could fork for ever
         found = [p for root in roots for p in (root, *descendants(root)) if p.pid not in frozen]
         if not found:
-            return list(frozen.values())
+            break
         for process in found:
             _send(process, signal.SIGSTOP)
             frozen[process.pid] = process
+    return list(frozen.values())
 
 
 def end_gently(roots: list[psutil.Process], grace_s: float) -> None:

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from kent.disk import in_words
+from kent.logs import log
 from memory.records import StageRunRow
 
 if TYPE_CHECKING:  # rich is imported only where a terminal shows it
@@ -64,8 +65,11 @@ class PaceFile:
         """Measure and write."""
         pace = self._meter.update(row)
         temporary = self._path.with_suffix(".tmp")
-        temporary.write_text(json.dumps({"stage_run_id": row.id, **asdict(pace)}), "utf-8")
-        temporary.replace(self._path)
+        try:
+            temporary.write_text(json.dumps({"stage_run_id": row.id, **asdict(pace)}), "utf-8")
+            temporary.replace(self._path)
+        except OSError as error:  # a full disk ends the work elsewhere, with a better message
+            log.warning("the pace cannot be written: %s", error)
         return pace
 
 

@@ -1,11 +1,12 @@
 """The face: help everywhere, one line an error, exit codes, and JSON that is nothing but JSON."""
 
 import json
+import re
 
 import click
 import pytest
 from click.testing import CliRunner
-from conftest import Box
+from conftest import ROOT, Box
 
 from kent.cli import cli, main
 from kent.cli_app import App
@@ -153,3 +154,20 @@ def test_a_round_prints_the_report_and_its_progress_beside_it(box: Box) -> None:
 def test_a_failed_round_exits_1(box: Box) -> None:
     box.plan(attempts=["error"])
     assert box.kent("round").returncode == 1
+
+
+def test_the_readme_names_only_commands_and_options_that_exist() -> None:
+    text = (ROOT / "README.md").read_text()
+    named = re.findall(r"(?:^|`|&& )(?:\.venv/bin/)?kent ((?:[a-z]+ ?)+)", text, re.MULTILINE)
+    assert len(named) > 5
+    for line in named:
+        command: click.Command = cli
+        for word in line.split():
+            if not isinstance(command, click.Group):
+                break
+            assert word in command.commands, line
+            command = command.commands[word]
+
+
+def test_the_version_is_the_codes(box: Box) -> None:
+    assert box.ok("--version").strip()

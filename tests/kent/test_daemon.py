@@ -73,6 +73,8 @@ def test_a_second_daemon_is_told_who_is_there(box: Box) -> None:
 
 def test_rounds_end_the_daemon_and_status_says_how(box: Box) -> None:
     box.plan(units=2)
+    file = box.folder / "kent.toml"
+    box.write(file.read_text().replace("interval_minutes = 0", "interval_minutes = 0.01"))
     start(box, "--rounds", "2")
     document = wait_for(lambda: (s := box.status())["state"] == "stopped" and s)
     assert document["rounds"] == {"done": 2}
