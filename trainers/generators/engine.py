@@ -23,6 +23,7 @@ from trainers.generators.base import Completion, Message, Request, SamplingParam
 
 BOOT_S = 900.0
 END_S = 15.0
+LAST_WORDS_S = 2.0
 
 OnEngine = Callable[[int, float, str], None]  # pid, start time (Unix seconds), role
 
@@ -212,7 +213,7 @@ class EngineGenerator:
                 self._answers.put(None)
                 raise self._dead()
             if "error" in answer:
-                self._kill()
+                self._kill(LAST_WORDS_S)
                 raise GeneratorError(f"{self.id}: {answer['error']}; see {self._log_path}")
             if field in answer:
                 return answer
@@ -220,9 +221,11 @@ class EngineGenerator:
                 self._kill()
                 raise GeneratorError(f"{self.id} answered without {field!r}; see {self._log_path}")
 
-    def _kill(self) -> None:
-        """End an engine whose next answer cannot be trusted; leaving the generator reaps it."""
+    def _kill(self, patience_s: float = 0.0) -> None:
+        """End an engine whose next answer cannot be trusted, once it had time to log why."""
         if self._child is not None:
+            with suppress(subprocess.TimeoutExpired):
+                self._child.wait(patience_s)
             self._child.kill()
 
     def _dead(self) -> GeneratorError:

@@ -28,7 +28,15 @@ def problem(**changes: object) -> ProblemRow:
     return ProblemRow(**fields)  # type: ignore[arg-type]
 
 
-STUB = 'from typing import List\n\n\ndef helper(x):\n    return x + 1\n\n\ndef add(a, b):\n    """Adds."""'
+STUB = """from typing import List
+
+
+def helper(x):
+    return x + 1
+
+
+def add(a, b):
+    'Adds.'"""
 
 
 def shown(kind: str, **changes: object) -> str:
