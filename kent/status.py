@@ -30,9 +30,12 @@ def status(state_dir: Path) -> dict[str, Any]:
     holder = read_holder(state_dir)
     found = _from_database(state_dir / "kent.db", now)
     stage = found.pop("stage")
+    alive = bool(holder and holder.alive)
+    for row in (found["round"], stage):
+        if row and row["status"] == "running" and not alive:
+            row["status"] = "cut"  # it goes on at the next start
     if stage:
         _add_pace(stage, state_dir, now)
-    alive = bool(holder and holder.alive)
     return {
         "state": _state(holder),
         "role": holder.role if holder and alive else None,

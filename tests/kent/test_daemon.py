@@ -128,6 +128,7 @@ def test_a_killed_daemon_takes_its_stage_along_and_the_next_goes_on(box: Box) ->
     assert time.monotonic() - began < 2
     document = box.status()
     assert document["state"] == "crashed"
+    assert (document["round"]["status"], document["stage"]["status"]) == ("cut", "cut")
     assert "crashed" in box.ok("daemon", "status")
     start(box, "--rounds", "1")
     wait_for(lambda: box.status()["state"] == "stopped")
