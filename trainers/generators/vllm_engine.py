@@ -40,6 +40,7 @@ class VllmEngine:
         )
         self._engine = self._llm.llm_engine
         self._tokenizer = self._llm.get_tokenizer()
+        self._flying: set[str] = set()  # the numbers of the jobs that are not finished
 
     def serve(self, messages: "queue.SimpleQueue[Message | None]", send: Send) -> None:
         """See :class:`~trainers.generators.engine_child.Engine`."""
@@ -53,6 +54,7 @@ class VllmEngine:
                 busy = self._engine.has_unfinished_requests()
             for output in self._engine.step():
                 if output.finished:
+                    self._flying.discard(output.request_id)
                     send(_answer(output))
 
     def _take(self, message: Message, send: Send) -> None:
@@ -60,20 +62,15 @@ class VllmEngine:
             case "seed":
                 self._torch.manual_seed(message["seed"])
             case "job":
+                self._flying.add(str(message["job"]))
                 self._engine.add_request(
                     str(message["job"]), self._prompt(message), self._params(message["params"])
                 )
             case "cancel":
-                for number in self._flying():
-                    self._engine.abort_request([number])
-                    send({"job": int(number), "text": "", "tokens": 0, "logprob": None,
-                          "finish_reason": "cut"})  # fmt: skip
+                self._engine.abort_request(list(self._flying))
+                self._flying.clear()
             case "score":
                 send({"scores": self._scores(message["messages"], message["completions"])})
-
-    def _flying(self) -> list[str]:
-        """The numbers of the jobs that are not finished."""
-        return list(self._engine.output_processor.request_states)
 
     def _prompt(self, job: Message) -> dict[str, Any]:
         text = job["prompt"] if "prompt" in job else self._chat(job["messages"])
