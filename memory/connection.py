@@ -45,15 +45,16 @@ class Connections:
         self.path = path
         self.mode = mode
         self.busy_timeout_s = busy_timeout_s
-        # SQLite's writers poll for their turn; those of one process had better queue for it.
-        self.writing = threading.Lock()
+        # SQLite's writers poll for their turn; those of one process had better queue for it. One
+        # that a signal handler begins inside another is refused by SQLite, where it would hang.
+        self.writing = threading.RLock()
         self._pid = os.getpid()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._closed = False
         self._open: dict[tuple[threading.Thread, str], Database] = {}
 
     def get(self, *, read_only: bool = False) -> Database:
-        """This thread's connection; ``read_only``: another one that SQLite lets write nothing."""
+        """The connection of this thread; ``read_only``: one that SQLite lets write nothing."""
         mode = "ro" if read_only else self.mode
         key = (threading.current_thread(), mode)
         if self._pid != os.getpid():

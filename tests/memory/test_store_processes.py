@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -66,6 +67,29 @@ def test_a_heartbeat_thread_beats_while_the_main_thread_writes_and_reads(store: 
     thread.join()
     assert errors == []
     assert store.stage_runs(1)[0].done == len(beats) - 1 > 0
+
+
+def test_a_signal_handler_that_writes_neither_hangs_nor_breaks_what_it_interrupts(store: Store):
+    told, refused = [], []
+
+    def handle(number: int, frame: object) -> None:
+        try:
+            store.event("signal", "asked to stop")
+            told.append(number)
+        except StoreError as error:
+            refused.append(str(error))
+
+    earlier = signal.signal(signal.SIGVTALRM, handle)
+    signal.setitimer(signal.ITIMER_VIRTUAL, 0.001, 0.001)
+    try:
+        for idx in range(300):
+            assert store.add_samples([sample(idx=idx)]) == 1
+    finally:
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        signal.signal(signal.SIGVTALRM, earlier)
+    assert all("within a transaction" in line for line in refused), set(refused)
+    assert len(store.events(limit=10_000)) == len(told) > 0
+    assert len(store.query("SELECT id FROM samples")) == 300
 
 
 def test_a_reader_sees_whole_transactions_only(store: Store):
