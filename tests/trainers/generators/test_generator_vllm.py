@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import psutil
 import pytest
@@ -103,7 +102,7 @@ def test_prompt_beyond_the_context_is_an_error_and_the_engine_is_gone(
     generator: EngineGenerator, engines: list[int]
 ) -> None:
     chat = (Message("user", "word " * 2000),)
-    with pytest.raises(GeneratorError, match="longer|context|length") as caught:
+    with pytest.raises(GeneratorError, match=r"longer|context|length") as caught:
         list(generator.generate([Request("a", chat)], PARAMS))
     assert "\n" not in str(caught.value)
     psutil.Process(engines[0]).wait(30)
