@@ -15,7 +15,7 @@ class Section(BaseModel):
 class GeneratorConfig(Section):
     """Who writes code, and how it samples."""
 
-    backend: Literal["auto", "llama.cpp", "vllm", "openai"] = Field(
+    backend: Literal["auto", "llama.cpp", "openvino", "vllm", "openai"] = Field(
         "auto", description="auto: vllm where it is installed with CUDA, else llama.cpp"
     )
     model: str = Field(
@@ -26,11 +26,11 @@ class GeneratorConfig(Section):
     max_tokens: int = Field(384, ge=16, le=8192)
     parallel: int = Field(16, ge=1, le=1024, description="requests in flight")
     context: int = Field(2048, ge=256, le=131072, description="tokens a request may use")
-    threads: int = Field(0, ge=0, le=1024, description="0: all cores (llama.cpp)")
+    threads: int = Field(0, ge=0, le=1024, description="0: all cores")
     logprobs: bool = Field(True, description="ask for log-probabilities where the backend has them")
     python: str = Field("", description="interpreter with vLLM; empty: this one, or .venv-vllm")
     gpu_memory: float = Field(0.85, gt=0, le=1, description="share of the card (vllm)")
-    kv_cache_gb: float = Field(4.0, gt=0, le=1024, description="key-value cache on a CPU (vllm)")
+    kv_cache_gb: float = Field(4.0, gt=0, le=1024, description="key-value cache on a CPU")
     base_url: str = Field("http://127.0.0.1:8000/v1", description="server (openai)")
     api_key_env: str = Field("OPENAI_API_KEY", description="variable with the key (openai)")
     request_timeout_s: float = Field(600, gt=0, le=86400)

@@ -63,6 +63,10 @@ def _boot(told: Message) -> Engine:
         from trainers.generators.vllm_engine import VllmEngine
 
         return VllmEngine(told)
+    if told["backend"] == "openvino":
+        from trainers.generators.openvino_engine import OpenVinoEngine
+
+        return OpenVinoEngine(told)
     from trainers.generators.llama_engine import LlamaEngine
 
     return LlamaEngine(told)

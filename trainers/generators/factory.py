@@ -4,16 +4,18 @@ import importlib.util
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from types import MappingProxyType
+from typing import Literal, NamedTuple
 
 from trainers.config import GeneratorConfig
 from trainers.errors import GeneratorError
 from trainers.generators.base import Generator
 from trainers.generators.engine import EngineGenerator, OnEngine
-from trainers.generators.weights import find_weights, identity
+from trainers.generators.weights import find_weights, identity, sha256_of
 
-Backend = Literal["llama.cpp", "vllm", "openai"]
+Backend = Literal["llama.cpp", "openvino", "vllm", "openai"]
 
 
 def open_generator(
@@ -41,39 +43,54 @@ def open_generator(
             parallel=config.parallel,
             timeout_s=config.request_timeout_s,
         )
-    name = identity(config.model, weights_dir)
-    engine: dict[str, Any] = {
-        "backend": backend,
-        "parallel": config.parallel,
-        "context": config.context,
-        "threads": config.threads,
-        "logprobs": config.logprobs,
-        "gpu_memory": config.gpu_memory,
-    }
-    python, env = sys.executable, {}
-    if backend == "vllm":
-        from trainers.generators.folder import hf_folder
-
-        # In bf16, whatever the file was: its identity says so.
-        name = f"{name}/bf16"
-        engine["model"] = str(hf_folder(config.model, weights_dir).resolve())
-        python, env = _vllm_python(config), _vllm_environment(config)
-    else:
-        path = find_weights(config.model, weights_dir)
-        if path.is_dir():
-            raise GeneratorError(f"{path}: llama.cpp reads GGUF files; use the vllm backend")
-        _require("xllamacpp", "pip install -c constraints.txt -e '.[llamacpp]'")
-        engine["model"] = str(path.resolve())
+    found = _found(config, backend, weights_dir)
     return EngineGenerator(
-        f"{backend}/{name}",
-        python=python,
-        engine=engine,
-        env=env,
+        f"{backend}/{found.name}",
+        python=found.python,
+        engine={
+            "backend": backend,
+            "model": str(found.model.resolve()),
+            "parallel": config.parallel,
+            "context": config.context,
+            "threads": config.threads,
+            "logprobs": config.logprobs,
+            "gpu_memory": config.gpu_memory,
+            "kv_cache_gb": config.kv_cache_gb,
+        },
+        env=found.env,
         parallel=config.parallel,
         timeout_s=config.request_timeout_s,
         log_path=log_path,
         on_engine=on_engine,
     )
+
+
+class _Found(NamedTuple):
+    """What an engine runs on; ``name`` says how the weights are stored when it reads them."""
+
+    name: str
+    model: Path
+    python: str = sys.executable
+    env: Mapping[str, str] = MappingProxyType({})
+
+
+def _found(config: GeneratorConfig, backend: Backend, weights_dir: Path) -> _Found:
+    name = identity(config.model, weights_dir)
+    if backend == "vllm":
+        from trainers.generators.folder import hf_folder
+
+        folder = hf_folder(config.model, weights_dir)
+        return _Found(f"{name}/bf16", folder, _vllm_python(config), _vllm_environment(config))
+    path = find_weights(config.model, weights_dir)
+    if path.is_dir():
+        raise GeneratorError(f"{path}: {backend} reads GGUF files; use the vllm backend")
+    if backend == "openvino":
+        from trainers.generators.requantise import as_q8_0
+
+        _require("openvino_genai", "pip install -c constraints.txt -e '.[openvino]'")
+        return _Found(f"{name}/q8_0", as_q8_0(path, sha256_of(config.model, path)))
+    _require("xllamacpp", "pip install -c constraints.txt -e '.[llamacpp]'")
+    return _Found(name, path)
 
 
 def choose_backend(config: GeneratorConfig) -> Backend:

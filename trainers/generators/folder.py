@@ -6,10 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from memory.files import sha256_file
 from trainers.errors import WeightsError
-from trainers.generators.models import MODELS
-from trainers.generators.weights import find_weights
+from trainers.generators.weights import find_weights, sha256_of
 
 _MADE_FROM = "made_from.json"
 
@@ -29,7 +27,7 @@ def hf_folder(name: str, weights_dir: Path) -> Path:
             raise WeightsError(f"{path} holds no config.json; name a Hugging Face model folder")
         return path
     folder = path.with_suffix("")
-    sha256 = MODELS[name].sha256 if name in MODELS else sha256_file(path)
+    sha256 = sha256_of(name, path)
     if _made_from(folder) != sha256:
         command = [
             sys.executable,

@@ -111,6 +111,11 @@ def identity(name: str, weights_dir: Path) -> str:
     return f"{path.name}@{_folder_hash(path)[:8]}"
 
 
+def sha256_of(name: str, path: Path) -> str:
+    """The SHA-256 of a model's file; that of a known model is not computed again."""
+    return MODELS[name].sha256 if name in MODELS else sha256_file(path)
+
+
 def _folder_hash(folder: Path) -> str:
     import hashlib
 
