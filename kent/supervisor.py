@@ -52,6 +52,9 @@ class Supervisor:
         self._limits: DaemonConfig = config.daemon
         self._stop = stop
         self._watch = watch
+        self._beat_of = 0  # the stage run that the last heartbeat was of
+        self._beat_at: float | None = None  # as the store has it
+        self._beat_seen = 0.0  # when it was new to us, on our steady clock
 
     def run(self, stage: str, round_id: int, seed: int, batch_scale: float) -> StageRunRow:
         """One attempt, from its row in the store to the end of its last process."""
@@ -126,7 +129,11 @@ class Supervisor:
         """Show the progress; an ending where the last heartbeat is too old."""
         current = self._row(row)
         self._watch(current)
-        age = time.time() - (current.heartbeat_at or current.started_at)
+        # By our own steady clock: a machine that slept, or a clock that was set, is no silence.
+        if current.heartbeat_at != self._beat_at or row.id != self._beat_of:
+            self._beat_at, self._beat_of = current.heartbeat_at, row.id
+            self._beat_seen = time.monotonic()
+        age = time.monotonic() - self._beat_seen
         if age <= self._limits.heartbeat_timeout_s:
             return None
         text = f"no heartbeat for {age:.0f} s (daemon.heartbeat_timeout_s)"
