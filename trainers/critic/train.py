@@ -1,8 +1,10 @@
 """Training the head: pass/fail and pairwise loss; the checkpoint with the best rerank gain."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import torch
@@ -66,8 +68,8 @@ def train(
     standardise = Standardiser.fit(train_set.inputs, spec.hidden)
     inputs, seen = standardise(train_set.inputs), standardise(validation.inputs)
     snapshots: list[Snapshot] = []
-    for width in WIDTHS:
-        for factor in PENALTIES:
+    with _one_thread():
+        for width, factor in product(WIDTHS, PENALTIES):
             between_runs()
             penalty = factor * config.weight_decay
             snapshots += _run(train_set, inputs, validation, seen, width, penalty, config, seed)
@@ -116,6 +118,17 @@ def calibrate(logits: Tensor, passed: Tensor) -> Tensor:
 
     optimiser.step(closure)  # type: ignore[no-untyped-call]
     return torch.stack([log_slope.detach().clamp(-5, 5).exp(), shift.detach()])
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Keep torch to one thread: steps this small lose by more, and sums then have one order."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _best(
