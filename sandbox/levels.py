@@ -20,6 +20,7 @@ from typing import Any
 from sandbox.errors import LevelError
 from sandbox.jobs import Prepared, job
 from sandbox.judge import NotJudgedError, judge
+from sandbox.native import extension
 from sandbox.process import ZygoteGone, ZygoteProcess
 from sandbox.types import Call, Limits, Program, Tests, Word
 
@@ -195,5 +196,6 @@ def describe() -> dict[str, Any]:
         "obstacles": [vars(obstacle) for obstacle in obstacles],
         "raise_by": next((o.command for o in obstacles if o.command), ""),
         "landlock": landlock.version(),
+        "native": extension() is not None,
         "as_root": os.geteuid() == 0,
     }

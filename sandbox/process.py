@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from sandbox.errors import LevelError
+from sandbox.native import extension
 from sandbox.worker import wire
 from sandbox.worker.walls import DEVICES, SYSTEM
 
@@ -33,12 +34,13 @@ class ZygoteProcess:
         command = [_interpreter(), "-S", "-s", "-P", "-B", "-X", "utf8", str(boot), str(_PACKAGE)]
         if level == "A'":
             command = [*_bubblewrap(), *command]
+        native = extension()
         ours, theirs = socket.socketpair()
         parent = os.pidfd_open(os.getpid())
         fds = (theirs.fileno(), parent)
         try:
             self.process = subprocess.Popen(
-                [*command, level, *map(str, fds), str(os.getpid())],
+                [*command, level, str(native or ""), *map(str, fds), str(os.getpid())],
                 pass_fds=fds,
                 env=_ENVIRONMENT,
                 cwd="/",
@@ -148,6 +150,8 @@ def _bubblewrap() -> list[str]:
     command += ["--size", str(64 << 20), "--perms", "1777", "--tmpfs", "/tmp", "--chdir", "/tmp"]
     paths = [path for path in SYSTEM if Path(path).exists()]
     paths += [sys.base_prefix + "/lib", _interpreter(), str(_PACKAGE)]
+    native = extension()
+    paths += [str(native)] if native else []
     for path in paths:
         link = Path(path)
         if link.is_symlink():

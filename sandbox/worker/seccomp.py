@@ -7,6 +7,7 @@ the x32 numbers kill. Both are classic BPF, made from tables by name.
 
 import ctypes
 import os
+import struct
 
 from sandbox.worker import linux
 from sandbox.worker.syscalls import AUDIT_ARCH, numbers
@@ -156,7 +157,11 @@ def install(filters: ctypes.Array[_SockFilter]) -> None:
 
 
 class ProgramFilter:
-    """The program's filter, made once; only the program's pid is put in for each."""
+    """The program's filter, made once; only the program's pid is put in for each.
+
+    ``code`` and ``places`` are the same for the C extension: the instructions, and the indexes of
+    those that take the pid.
+    """
 
     def __init__(self) -> None:
         machine, table = os.uname().machine, numbers()
@@ -164,6 +169,8 @@ class ProgramFilter:
         code = program_filter(machine, table, mark)
         self._places = [i for i, instruction in enumerate(code) if instruction[3] == mark]
         self._filters = packed(code)
+        self.code = memoryview(self._filters).cast("B")
+        self.places = struct.pack(f"={len(self._places)}H", *self._places)
 
     def install(self, pid: int) -> None:
         """Install it for the calling process, whose pid is ``pid``."""

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from typing import Any
 
 from sandbox.worker import landlock, linux, namespaces, seccomp
 
@@ -18,8 +19,10 @@ def readable() -> list[str]:
     return [*SYSTEM, *sorted(tops)]
 
 
-def raise_walls(level: str) -> namespaces.Nursery | None:
+def raise_walls(level: str, native: Any) -> namespaces.Nursery | None:
     """Put up the walls of ``level`` around this process, for good.
+
+    ``native`` is the C extension or None.
 
     At level A the process that goes on from here is another one: see :mod:`.namespaces`.
 
@@ -35,7 +38,7 @@ def raise_walls(level: str) -> namespaces.Nursery | None:
     elif level == "A'":
         namespaces.mount_tmp()  # bubblewrap's own has no limit on the number of files
     if level in ("A", "A'"):
-        nursery = namespaces.Nursery()
+        nursery = namespaces.Nursery(native)
         _drop_bounding_set()
     linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)
     _restrict_paths(level, [*paths, *DEVICES])

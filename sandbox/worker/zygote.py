@@ -10,6 +10,8 @@ import select
 import socket
 import sys
 from collections.abc import Callable
+from importlib.machinery import ExtensionFileLoader, ModuleSpec
+from importlib.util import module_from_spec
 from typing import Any
 
 from sandbox.worker import child, split, walls, wire
@@ -20,19 +22,19 @@ from sandbox.worker.supervise import Process, Supervisor
 from sandbox.worker.sweep import Sweeper
 
 WARM = (
-    "bisect cmath collections copy datetime decimal fractions functools hashlib heapq itertools "
-    "json math operator random re statistics string struct time typing"
+    "bisect cmath collections copy datetime functools heapq itertools json math operator random re "
+    "string struct time typing"
 )
-"""Modules that programs use often: loaded once, before the walls."""
+"""Modules that programs use often: loaded once, before the walls. More would make forks dearer."""
 
 
 class Zygote:
     """The loop: a job, a fork, its supervision, a report."""
 
     def __init__(
-        self, control: int, parent: int, nursery: Nursery | None, *, filtered: bool
+        self, control: int, parent: int, nursery: Nursery | None, native: Any, *, filtered: bool
     ) -> None:
-        self.control, self.parent, self.nursery = control, parent, nursery
+        self.control, self.parent, self.nursery, self.native = control, parent, nursery, native
         self.filters = ProgramFilter() if filtered else None
         self.sweeper = Sweeper("/tmp") if nursery is not None else None
         self.payload = Memory(1 << 20, inherited=True)
@@ -111,17 +113,25 @@ class Zygote:
         line: int | None,
         body: Callable[[], None],
     ) -> None:
-        pid = self.nursery.fork() if self.nursery else os.fork()
+        pid = self._forked()
         if pid == 0:
             try:
                 out, result = supervisor.output.write_fd, frames.write_fd
                 apart = self.nursery is not None
-                child.enter(job, out, result, line, self.filters, apart=apart)
+                if self.native is not None and self.filters is not None:
+                    child.enter_native(self.native, job, (out, result, line), self.filters, apart)
+                else:
+                    child.enter(job, out, result, line, self.filters, apart=apart)
                 body()
                 child.finish()
             finally:
                 os._exit(71)  # whatever went wrong here: no result
         supervisor.add(Process(pid, frames))
+
+    def _forked(self) -> int:
+        if self.nursery is not None:
+            return self.nursery.fork()
+        return os.fork() if self.native is None else self.native.fork(-1)
 
     def _report(self, supervisor: Supervisor) -> None:
         report, pieces = supervisor.report()
@@ -138,6 +148,14 @@ class Zygote:
                 count -= len(pieces.pop(0))
             if pieces:
                 pieces[0] = pieces[0][count:]
+
+
+def load_extension(path: str) -> Any:
+    """Load the C extension."""
+    loader = ExtensionFileLoader("_walls", path)
+    module = module_from_spec(ModuleSpec("_walls", loader, origin=path))
+    loader.exec_module(module)
+    return module
 
 
 def _ignored(**_: Any) -> None:
@@ -159,18 +177,19 @@ def warm_up() -> None:
     sys.path[:] = [path for path in sys.path if path.endswith("lib-dynload") or "python3" in path]
 
 
-def main(level: str, control: int, parent: int) -> None:
+def main(level: str, extension: str, control: int, parent: int) -> None:
     """Warm up, put up the walls, say so, and serve.
 
     At level A it is another process that goes on from the walls: the buffers are made after them.
     """
+    native = load_extension(extension) if extension and level != "D" else None
     warm_up()
     refused, nursery = "", None
     try:
-        nursery = walls.raise_walls(level)
+        nursery = walls.raise_walls(level, native)
     except OSError as error:
         refused = str(error)
-    zygote = Zygote(control, parent, nursery, filtered=level != "D")
+    zygote = Zygote(control, parent, nursery, native, filtered=level != "D")
     zygote.greet(refused)
     if not refused:
         gc.collect()

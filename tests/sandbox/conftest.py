@@ -7,12 +7,23 @@ from pathlib import Path
 import pytest
 
 from sandbox import Sandbox
+from sandbox.native import SWITCH, extension
 
 
-@pytest.fixture(scope="session")
-def sandbox():
-    with Sandbox(workers=2) as box:
-        yield box
+@pytest.fixture(scope="session", params=["native", "ctypes"])
+def sandbox(request):
+    """With the C extension, where it can be built, and without it."""
+    before = os.environ.get(SWITCH)
+    os.environ[SWITCH] = str(int(request.param == "native"))
+    try:
+        if request.param == "native" and extension() is None:
+            pytest.skip("no compiler, or no Python headers")
+        with Sandbox(workers=2) as box:
+            yield box
+    finally:
+        os.environ.pop(SWITCH)
+        if before is not None:
+            os.environ[SWITCH] = before
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -16,8 +17,12 @@ from sandbox import LevelError, Sandbox, Word
 
 
 def zygotes(pid=None):
-    found = psutil.Process(pid).children(recursive=True)
-    return [p for p in found if any("boot.py" in part for part in p.cmdline())]
+    found = []
+    for process in psutil.Process(pid).children(recursive=True):
+        with suppress(psutil.Error):  # it may end while we look
+            if any("boot.py" in part for part in process.cmdline()):
+                found.append(process)
+    return found
 
 
 def gone(processes, within_s):
@@ -121,7 +126,8 @@ def test_what_fails_twice_is_not_judged():
             while not stop.wait(0.05):
                 for child in zygotes():
                     if child not in others:
-                        child.kill()
+                        with suppress(psutil.Error):
+                            child.kill()
 
         thread = threading.Thread(target=killer)
         thread.start()
