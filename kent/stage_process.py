@@ -63,7 +63,9 @@ def main() -> int:
     if not line.endswith(b"\n"):
         return EXIT_STOPPED  # the parent died before it had said what to do
     threading.Thread(target=_end_with_parent, args=(pipe.fileno(),), daemon=True).start()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
+    for package in ("kent", "trainers", "memory", "sandbox"):
+        logging.getLogger(package).setLevel(logging.INFO)
     job = Job(**json.loads(line))
     with Store.open(Path(job.store), create=False) as store:
         return run_job(job, store, stop)
