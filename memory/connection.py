@@ -99,7 +99,7 @@ def connect(path: Path, mode: str, busy_timeout_s: float) -> Database:
             for pragma in ("foreign_keys=ON", "synchronous=FULL", "cache_size=-65536"):
                 connection.execute(f"PRAGMA {pragma}")
             if mode != "ro":
-                # 16 MB of log between checkpoints, not 4: half as many fsyncs where much is written.
+                # 16 MB of log between checkpoints, not 4: far fewer fsyncs where much is written.
                 connection.execute("PRAGMA wal_autocheckpoint=4000")
                 connection.execute("PRAGMA journal_size_limit=67108864")
             return Database(connection, execute_plugins=False)
