@@ -16,8 +16,8 @@ class OpenVinoEngine:
         """Load the model.
 
         Args:
-            told: ``model`` (GGUF file, q8_0 or f16), ``parallel``, ``threads`` (0: all),
-                ``kv_cache_gb``, ``logprobs``.
+            told: ``model`` (GGUF file, q8_0 or f16), ``parallel``, ``context`` (tokens a request),
+                ``threads`` (0: all), ``kv_cache_gb``, ``logprobs``.
         """
         import openvino_genai
 
@@ -32,7 +32,9 @@ class OpenVinoEngine:
             told["model"], scheduler, "CPU", properties
         )
         self._tokenizer = self._pipeline.get_tokenizer()
+        self._context: int = told["context"]
         self._logprobs: bool = told["logprobs"]
+        self._ends = self._end_tokens()
         self._flying: dict[int, Any] = {}
 
     def serve(self, messages: "queue.SimpleQueue[Message | None]", send: Send) -> None:
@@ -49,9 +51,10 @@ class OpenVinoEngine:
     def _take(self, message: Message, send: Send) -> None:
         match message["op"]:
             case "job":
-                number = message["job"]
+                number, prompt = message["job"], self._prompt(message)
+                self._require_room(prompt, message["params"]["max_tokens"])
                 self._flying[number] = self._pipeline.add_request(
-                    number, self._prompt(message), self._settings(message["params"])
+                    number, prompt, self._settings(message["params"])
                 )
             case "cancel":
                 for number, handle in self._flying.items():
@@ -87,6 +90,24 @@ class OpenVinoEngine:
         )
         return f"{chat}{prefill}"
 
+    def _require_room(self, prompt: str, max_tokens: int) -> None:
+        """Refuse what does not fit: the pipeline would go on for minutes with it."""
+        size = self._tokens(prompt).shape[1]
+        if size + max_tokens > self._context:
+            raise ValueError(
+                f"a prompt of {size} tokens and {max_tokens} to write do not fit in "
+                f"generator.context ({self._context})"
+            )
+
+    def _tokens(self, text: str) -> Any:
+        """The tokens of a text, of shape (1, n)."""
+        return self._tokenizer.encode(text, add_special_tokens=False).input_ids
+
+    def _end_tokens(self) -> set[int]:
+        """What ends an answer: the end of a turn, and that of a text, which ends an infill."""
+        end_of_text = self._tokens("<|endoftext|>").data.flatten().tolist()
+        return {self._tokenizer.get_eos_token_id(), *(end_of_text if len(end_of_text) == 1 else ())}
+
     def _settings(self, asked: Mapping[str, Any]) -> Any:
         settings = self._api.GenerationConfig()
         settings.max_new_tokens = asked["max_tokens"]
@@ -97,6 +118,7 @@ class OpenVinoEngine:
         settings.stop_strings = set(asked["stop"])
         settings.apply_chat_template = False
         settings.set_eos_token_id(self._tokenizer.get_eos_token_id())
+        settings.stop_token_ids = self._ends
         if self._logprobs:
             settings.logprobs = 1
         return settings

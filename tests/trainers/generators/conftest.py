@@ -1,1 +1,1 @@
-"""Puts this folder on the path, so that the tests of engines share ``scripted_engine``."""
+"""Puts this folder on the path, so that the tests of engines share their helpers."""

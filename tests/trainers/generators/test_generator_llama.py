@@ -1,6 +1,5 @@
 """llama.cpp with the real weights: what it writes, what it counts, and how it ends."""
 
-import os
 import subprocess
 import sys
 import time
@@ -9,56 +8,24 @@ from pathlib import Path
 
 import psutil
 import pytest
+from real_engines import CHAT, NAME, opened, weights_dir
 
 from trainers.config import GeneratorConfig
-from trainers.errors import GeneratorError, WeightsError
-from trainers.generators import Message, Request, SamplingParams, open_generator
+from trainers.errors import GeneratorError
+from trainers.generators import Message, Request, SamplingParams
 from trainers.generators.engine import EngineGenerator
 from trainers.generators.openai_server import OpenAIGenerator
-from trainers.generators.weights import default_weights_dir, find_weights
+from trainers.generators.weights import find_weights
 
 pytest.importorskip("xllamacpp")
-NAME = "qwen2.5-coder-0.5b-instruct"
-PARAMS = SamplingParams(max_tokens=24, seed=1)
-CHAT = (
-    Message("system", "You are a careful Python programmer."),
-    Message("user", "Write a Python function `add(a, b)`. Answer with code only."),
-)
 pytestmark = pytest.mark.weights
+CONFIG = GeneratorConfig(backend="llama.cpp", parallel=4, context=512)
+PARAMS = SamplingParams(max_tokens=24, seed=1)
 
 
 @pytest.fixture(scope="module")
-def weights() -> Path:
-    folder = default_weights_dir(os.environ)
-    try:
-        find_weights(NAME, folder)
-    except WeightsError as error:
-        pytest.skip(str(error))
-    return folder
-
-
-@pytest.fixture(scope="module")
-def engines() -> list[int]:
-    return []
-
-
-def opened(weights: Path, folder: Path, engines: list[int]) -> EngineGenerator:
-    generator = open_generator(
-        GeneratorConfig(backend="llama.cpp", parallel=4, context=512),
-        state_dir=folder,
-        weights_dir=weights,
-        log_path=folder / "generator.log",
-        on_engine=lambda pid, start, role: engines.append(pid),
-    )
-    assert isinstance(generator, EngineGenerator)
-    return generator
-
-
-@pytest.fixture(scope="module")
-def generator(
-    weights: Path, tmp_path_factory: pytest.TempPathFactory, engines: list[int]
-) -> Iterator[EngineGenerator]:
-    with opened(weights, tmp_path_factory.mktemp("llama"), engines) as started:
+def generator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineGenerator]:
+    with opened(CONFIG, tmp_path_factory.mktemp("llama"), []) as started:
         yield started
 
 
@@ -86,27 +53,27 @@ def test_infill_fits_between_prefix_and_suffix(generator: EngineGenerator) -> No
     assert "a + b" in one.text
 
 
-def test_scores_are_refused_with_the_backend_that_can(weights: Path, tmp_path: Path) -> None:
+def test_scores_are_refused_with_the_backend_that_can(tmp_path: Path) -> None:
     with (
-        opened(weights, tmp_path, []) as generator,
+        opened(CONFIG, tmp_path, []) as generator,
         pytest.raises(GeneratorError, match="vllm can"),
     ):
         generator.score(CHAT, ["x"])
 
 
-def test_prompt_beyond_the_context_is_one_clear_line(weights: Path, tmp_path: Path) -> None:
+def test_prompt_beyond_the_context_is_one_clear_line(tmp_path: Path) -> None:
     chat = (Message("user", "word " * 6000),)
     with (
-        opened(weights, tmp_path, []) as generator,
+        opened(CONFIG, tmp_path, []) as generator,
         pytest.raises(GeneratorError, match="context") as caught,
     ):
         list(generator.generate([Request("a", chat)], PARAMS))
     assert "\n" not in str(caught.value)
 
 
-def test_killed_engine_is_an_error_and_what_came_stays(weights: Path, tmp_path: Path) -> None:
+def test_killed_engine_is_an_error_and_what_came_stays(tmp_path: Path) -> None:
     engines: list[int] = []
-    with opened(weights, tmp_path, engines) as generator:
+    with opened(CONFIG, tmp_path, engines) as generator:
         answers = generator.generate([Request("a", CHAT, 40)], PARAMS)
         assert next(answers).key == "a"
         psutil.Process(engines[0]).kill()
@@ -115,9 +82,9 @@ def test_killed_engine_is_an_error_and_what_came_stays(weights: Path, tmp_path: 
     assert not psutil.pid_exists(engines[0])
 
 
-def test_left_in_the_middle_it_ends_at_once(weights: Path, tmp_path: Path) -> None:
+def test_left_in_the_middle_it_ends_at_once(tmp_path: Path) -> None:
     engines: list[int] = []
-    with opened(weights, tmp_path, engines) as generator:
+    with opened(CONFIG, tmp_path, engines) as generator:
         answers = generator.generate([Request("a", CHAT, 40)], SamplingParams(max_tokens=400))
         time.sleep(0.5)
         began = time.monotonic()
@@ -138,8 +105,8 @@ sys.stdin.read()
 """
 
 
-def test_openai_backend_against_a_real_server(weights: Path) -> None:
-    command = [sys.executable, "-c", SERVER, str(find_weights(NAME, weights))]
+def test_openai_backend_against_a_real_server() -> None:
+    command = [sys.executable, "-c", SERVER, str(find_weights(NAME, weights_dir()))]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
         assert server.stdout is not None
         address = server.stdout.readline().decode().strip()

@@ -1,25 +1,19 @@
 """vLLM with the real weights, by its CPU build where there is no card (`make test-vllm`)."""
 
-import os
 from collections.abc import Iterator
 
 import psutil
 import pytest
+from real_engines import CHAT, NAME, opened
 
 from trainers.config import GeneratorConfig
-from trainers.errors import GeneratorError, WeightsError
-from trainers.generators import Message, Request, SamplingParams, open_generator
+from trainers.errors import GeneratorError
+from trainers.generators import Message, Request, SamplingParams
 from trainers.generators.engine import EngineGenerator
-from trainers.generators.weights import default_weights_dir, find_weights
 
-NAME = "qwen2.5-coder-0.5b-instruct"
-PARAMS = SamplingParams(max_tokens=24, seed=1)
-CHAT = (
-    Message("system", "You are a careful Python programmer."),
-    Message("user", "Write a Python function `add(a, b)`. Answer with code only."),
-)
 # Booting the engine alone takes more than a minute on two cores.
 pytestmark = [pytest.mark.vllm, pytest.mark.weights, pytest.mark.timeout(900)]
+PARAMS = SamplingParams(max_tokens=24, seed=1)
 
 
 @pytest.fixture(scope="module")
@@ -31,23 +25,9 @@ def engines() -> list[int]:
 def generator(
     tmp_path_factory: pytest.TempPathFactory, engines: list[int]
 ) -> Iterator[EngineGenerator]:
-    weights = default_weights_dir(os.environ)
-    try:
-        find_weights(NAME, weights)
-    except WeightsError as error:
-        pytest.skip(str(error))
-    folder = tmp_path_factory.mktemp("vllm")
     config = GeneratorConfig(backend="vllm", parallel=8, context=512, kv_cache_gb=1)
-    opened = open_generator(
-        config,
-        state_dir=folder,
-        weights_dir=weights,
-        log_path=folder / "generator.log",
-        on_engine=lambda pid, start, role: engines.append(pid),
-    )
-    assert isinstance(opened, EngineGenerator)
-    with opened:
-        yield opened
+    with opened(config, tmp_path_factory.mktemp("vllm"), engines) as started:
+        yield started
 
 
 def test_id_names_what_ran(generator: EngineGenerator) -> None:
@@ -105,4 +85,4 @@ def test_prompt_beyond_the_context_is_an_error_and_the_engine_is_gone(
     with pytest.raises(GeneratorError, match=r"longer|context|length") as caught:
         list(generator.generate([Request("a", chat)], PARAMS))
     assert "\n" not in str(caught.value)
-    psutil.Process(engines[0]).wait(30)
+    psutil.wait_procs([psutil.Process(pid) for pid in engines if psutil.pid_exists(pid)], 30)
