@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import random
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -66,6 +67,7 @@ def main() -> int:
     if (state / "kent.db").exists():
         sys.exit(f"{state} has a database already; name a new directory")
     random.seed(options.seed)
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit("ended by SIGTERM"))
     began = time.monotonic()
     findings = Findings()
     try:
@@ -133,23 +135,32 @@ def _start(options: argparse.Namespace, state: Path, findings: Findings) -> bool
 
 
 def _wait_for_moment(state: Path, holder: Holder, longest_s: float) -> bool:
-    """Wait until the moment to kill; False where the daemon ended by itself before it."""
+    """Wait until the moment to kill; False where the daemon ended by itself before it.
+
+    One moment in five counts from the start of the daemon, the others from the stage's first sign
+    of work, so that a slow start does not take all the kills.
+    """
+    if random.random() < 0.8:
+        while holder.alive and not _phase(state):
+            time.sleep(0.02)
     deadline = time.monotonic() + random.uniform(0, longest_s)
     at_change = random.random() < 0.5
     first = _phase(state)
-    while time.monotonic() < deadline:
-        if not holder.alive:
-            return False
-        if at_change and _phase(state) != first:
+    while time.monotonic() < deadline and holder.alive:
+        now = _phase(state)
+        if at_change and now and first and now != first:
             time.sleep(random.uniform(0, 0.3))
             break
+        first = first or now
         time.sleep(0.02)
     return holder.alive and _round_status(state) in (None, "running")
 
 
 def _phase(state: Path) -> tuple[Any, ...]:
+    """What runs at the moment; empty while the stage is starting."""
     stage = status(state)["stage"]
-    return (stage["name"], stage["phase"]) if stage else ()
+    working = stage and stage["status"] == "running" and stage["phase"]
+    return (stage["name"], stage["phase"]) if working else ()
 
 
 def _kill(holder: Holder, findings: Findings, *, spare_children: bool) -> None:
