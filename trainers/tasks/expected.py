@@ -26,27 +26,38 @@ _SIZE = struct.Struct("<I")
 # Shorter than any encoding: the call raised, took long, or gave no plain data or too much of it.
 _NOTHING = b""
 
-# CPU seconds a call may take: a candidate has some four for all of a problem's calls.
+# A call's CPU seconds and result in bytes: a candidate has some 4 s and 4 MiB for all of them.
 _SLOW_S = 0.2
+_LARGE = 65_536
 
 # Runs after the reference. Each call gets inputs of its own, so that none sees another's changes.
 _RECORDER = """
 def kent_record_values():
-    import base64, contextlib, io, struct, sys, time, zlib
+    import base64, contextlib, io, signal, struct, sys, zlib
     sys.set_int_max_str_digits(0)
     codec = {{"__name__": "kent_codec"}}
     exec({codec!r}, codec)
 
+    class Slow(BaseException):
+        pass
+
+    def give_up(*_):
+        raise Slow
+
+    signal.signal(signal.SIGVTALRM, give_up)
+
     def call(packed):
         arguments = codec["decode"](base64.b64decode(packed))
-        begun = time.process_time()
         try:
+            signal.setitimer(signal.ITIMER_VIRTUAL, {slow})
             with contextlib.redirect_stdout(io.StringIO()):
                 value = {name}(*arguments)
             encoded = codec["encode"]({what})
-        except Exception:
+            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
+        except (Exception, Slow):
+            signal.setitimer(signal.ITIMER_VIRTUAL, 0)
             return {nothing!r}
-        return encoded if time.process_time() - begun < {slow} else {nothing!r}
+        return {nothing!r} if len(encoded) > {large} else encoded
 
     def packed_by(packer, encoded):
         piece = packer.compress(struct.pack("<I", len(encoded)) + encoded)
@@ -120,6 +131,7 @@ def _program(job: Job, start: int) -> Program:
         nothing=_NOTHING,
         room=_ROOM,
         slow=_SLOW_S,
+        large=_LARGE,
         mark=_MARK,
     )
     tests = Tests(
