@@ -66,7 +66,7 @@ def enter_native(
     native: Any,
     job: wire.Job,
     descriptors: tuple[int, int, int | None],
-    filters: ProgramFilter,
+    filters: ProgramFilter | None,
     apart: bool,
 ) -> None:
     """Do what :func:`enter` does, by the C extension."""
@@ -80,8 +80,8 @@ def enter_native(
         job.file_mb << 20,
         job.open_files,
         job.processes if apart else -1,
-        filters.code,
-        filters.places,
+        filters.code if filters is not None else bytearray(),
+        filters.places if filters is not None else b"",
     )
 
 

@@ -118,7 +118,7 @@ class Zygote:
             try:
                 out, result = supervisor.output.write_fd, frames.write_fd
                 apart = self.nursery is not None
-                if self.native is not None and self.filters is not None:
+                if self.native is not None:
                     child.enter_native(self.native, job, (out, result, line), self.filters, apart)
                 else:
                     child.enter(job, out, result, line, self.filters, apart=apart)
@@ -182,7 +182,7 @@ def main(level: str, extension: str, control: int, parent: int) -> None:
 
     At level A it is another process that goes on from the walls: the buffers are made after them.
     """
-    native = load_extension(extension) if extension and level != "D" else None
+    native = load_extension(extension) if extension else None
     warm_up()
     refused, nursery = "", None
     try:

