@@ -18,7 +18,7 @@ from sandbox import Call, Limits, Program, Sandbox, Tests, Verdict, codec
 
 Arguments = tuple[Any, ...]
 
-LIMITS = Limits(cpu_s=120.0, wall_s=300.0, memory_mb=2048)
+LIMITS = Limits(cpu_s=120.0, wall_s=900.0, memory_mb=2048)
 _MARK = "@values "
 # Packed bytes a run may give: in base64 they fit into the 16 KiB that the sandbox keeps.
 _ROOM = 11_000
