@@ -42,7 +42,7 @@ class _Found:
 
 
 def load_problems(
-    config: TasksConfig, env: Mapping[str, str], *, also: Sequence[str] = ("humaneval",)
+    config: TasksConfig, env: Mapping[str, str], *, also: Sequence[str] | None = None
 ) -> Loaded:
     """Load the train set with its validation and test problems, and further test sets.
 
@@ -53,7 +53,7 @@ def load_problems(
     Args:
         config: which train set, which split, how many problems.
         env: the environment: ``KENT_DATA``, ``HF_HUB_OFFLINE``, ``HF_ENDPOINT``.
-        also: further sets, of ``FURTHER_SETS``. The + sets run their reference solutions in the
+        also: further sets, of ``FURTHER_SETS``, instead of ``config.also``. The + sets run their reference solutions in the
             sandbox to learn what is expected, which takes a minute or so.
 
     Raises:
@@ -62,7 +62,7 @@ def load_problems(
     sources = _Sources(config, env)
     rows = _train_rows(config, sources)
     train_source = rows[0].source
-    for name in also:
+    for name in config.also if also is None else also:
         rows += _further_rows(name, config, sources)
     rows = subset(rows, config)
     duplicates = across_splits(rows)
