@@ -53,8 +53,8 @@ def load_problems(
     Args:
         config: which train set, which split, how many problems.
         env: the environment: ``KENT_DATA``, ``HF_HUB_OFFLINE``, ``HF_ENDPOINT``.
-        also: further sets, of ``FURTHER_SETS``, instead of ``config.also``. The + sets run their reference solutions in the
-            sandbox to learn what is expected, which takes a minute or so.
+        also: further sets, of ``FURTHER_SETS``, instead of ``config.also``. The + sets run their
+            reference solutions in the sandbox to learn what is expected: a minute or more.
 
     Raises:
         TaskError: an unknown set, a folder that is absent, a broken file, a set that is not found.
