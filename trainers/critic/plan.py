@@ -13,9 +13,9 @@ from trainers.tasks import load_problems
 
 # Earlier rounds that sampled from this source, whether they ended well or not.
 _EARLIER_ROUNDS = """
-SELECT COUNT(DISTINCT r.round_id) AS rounds
-FROM samples x JOIN stage_runs r ON r.id = x.stage_run_id
-WHERE x.generator_id = ? AND x.protocol = ? AND x.params_hash = ? AND r.round_id < ?
+SELECT COUNT(DISTINCT r.round_id) AS rounds FROM stage_runs r
+WHERE EXISTS (SELECT 1 FROM samples x WHERE x.stage_run_id = r.id AND x.generator_id = ?
+              AND x.protocol = ? AND x.params_hash = ?) AND r.round_id < ?
 """
 
 
