@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 MODEL ?= qwen2.5-coder-0.5b-instruct
 PYTEST_ARGS ?=
 
-.PHONY: run setup weights test test-vllm test-slow lint format bench-overlap clean
+.PHONY: run setup weights test test-vllm test-slow lint format bench-overlap bench-generators clean
 
 run: setup weights
 	$(BIN)/kent daemon start --foreground --rounds 1
@@ -50,6 +50,10 @@ format: setup
 
 bench-overlap: setup weights
 	$(BIN)/python scripts/bench_overlap.py
+
+bench-generators: setup weights
+	$(BIN)/pip install -q -c constraints.txt -e '.[openvino]'
+	$(BIN)/python scripts/bench_generators.py llama.cpp openvino --repeat 2
 
 clean:
 	rm -rf $(VENV) .venv-vllm build *.egg-info
