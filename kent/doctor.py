@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 import psutil
@@ -83,22 +84,32 @@ def nvidia_gpus() -> list[dict[str, Any]]:
     ]
 
 
-_MODULES = {"llama.cpp": "xllamacpp", "vllm": "vllm"}
+# The module and the extra behind each backend that runs here.
+_MODULES = {"llama.cpp": "xllamacpp", "openvino": "openvino_genai", "vllm": "vllm"}
 
 
 def _backend(config: KentConfig) -> Check:
-    backend = config.generator.backend
+    from trainers.generators.factory import choose_backend
+
+    backend = choose_backend(config.generator)
     present = [name for name, module in _MODULES.items() if importlib.util.find_spec(module)]
-    data = {"configured": backend, "installed": present}
+    data = {"configured": config.generator.backend, "used": backend, "installed": present}
     if backend == "openai":
         return Check("generator", "ok", f"openai, at {config.generator.base_url}", data)
-    if backend == "auto" and not present:
-        return Check("generator", "fail", "no backend: pip install 'kent[llamacpp]'", data)
-    if backend != "auto" and backend not in present:
-        extra = backend.replace(".", "")
-        message = f"{backend} is not installed: pip install 'kent[{extra}]'"
-        return Check("generator", "fail", message, data)
-    return Check("generator", "ok", f"{backend}; installed: {', '.join(present)}", data)
+    if backend in present:
+        return Check("generator", "ok", f"{backend}; installed: {', '.join(present)}", data)
+    if backend == "vllm" and (python := _vllm_elsewhere(config)):
+        return Check("generator", "ok", f"vllm, by {python}", data)
+    extra = backend.replace(".", "")
+    message = f"{backend} is not installed: pip install -c constraints.txt -e '.[{extra}]'"
+    return Check("generator", "fail", message, data)
+
+
+def _vllm_elsewhere(config: KentConfig) -> Path | None:
+    """Another interpreter that is meant to have vLLM: the configured one, or ``.venv-vllm``'s."""
+    ours = Path(__file__).resolve().parent.parent / ".venv-vllm" / "bin" / "python"
+    python = Path(config.generator.python) if config.generator.python else ours
+    return python if python.exists() else None
 
 
 def _weights(config: KentConfig) -> Check:

@@ -109,7 +109,7 @@ def _environment() -> dict[str, str]:
 
 
 def _kill_often(options: argparse.Namespace, state: Path, findings: Findings) -> None:
-    longest_s = 2 * options.round_s / options.kills
+    longest_s = 1.4 * options.round_s / options.kills  # 0.7 of a round in all, so that none is left
     while findings.kills < options.kills:
         if not _start(options, state, findings):
             return

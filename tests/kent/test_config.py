@@ -53,7 +53,7 @@ REFUSED = [
     ("[tasks]\nmax_train = -1", "wants a whole number of at least 0"),
     ("[tasks]\ndata_dir = 3", "tasks.data_dir = 3 (kent.toml line 2): wants a path in quotes"),
     ("[generator]\nmodel = 7", "generator.model = 7 (kent.toml line 2): wants a text in quotes"),
-    ("[generator]\nbackend = 'llama'", "wants one of 'auto', 'llama.cpp', 'vllm', 'openai'"),
+    ("[generator]\nbackend = 'llama'", "wants one of 'auto', 'llama.cpp', "),
     ("critic = 3", "critic (kent.toml line 1) is a table: write [critic] and its keys beneath"),
     ("[stages]\nenabled = 'critic'", "wants a list of texts in quotes"),
     ("[stages]\nenabled = ['critik']", "no stage 'critik' (did you mean 'critic'?)"),
