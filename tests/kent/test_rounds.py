@@ -126,7 +126,7 @@ def test_a_stage_over_its_time_limit_is_ended_and_not_retried(here: Box) -> None
 
 
 def test_a_stage_without_a_heartbeat_is_ended_and_retried(here: Box) -> None:
-    here.add("heartbeat_timeout_s = 2\n")
+    here.add("heartbeat_timeout_s = 6\n")
     here.plan(attempts=["silent"])
     outcome, runs = play(here)
     assert (outcome.status, words(runs)) == ("done", ["failed", "done"])
