@@ -5,8 +5,8 @@ import re
 
 import click
 import pytest
+from box import ROOT, Box
 from click.testing import CliRunner
-from conftest import ROOT, Box
 
 from kent.cli import cli, main
 from kent.cli_app import App

@@ -9,7 +9,7 @@ import sys
 import time
 
 import psutil
-from conftest import Box, wait_for
+from box import Box, wait_for
 
 from kent.daemon import pause_after_failures_s
 from kent.instance import Holder, lock_path, read_holder

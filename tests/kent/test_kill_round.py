@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import ROOT, Box
+from box import ROOT, Box
 
 
 @pytest.mark.slow

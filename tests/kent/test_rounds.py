@@ -6,7 +6,7 @@ import time
 
 import psutil
 import pytest
-from conftest import Box, wait_for
+from box import Box, wait_for
 
 from kent.processes import start_time
 from kent.rounds import RoundOutcome, end_earlier_life, next_batch_scale, run_round
