@@ -76,9 +76,15 @@ class CriticConfig(Section):
         True, description="let the head also see length, log-probability and syntax facts"
     )
     feature_batch: int = Field(16, ge=1, le=1024, description="programs a forward pass")
-    epochs: int = Field(60, ge=1, le=10000)
-    learning_rate: float = Field(1e-3, gt=0, le=1)
-    weight_decay: float = Field(1e-2, ge=0, le=10)
+    pooling: Literal["mean", "all"] = Field(
+        "mean", description="mean: over the code's tokens; all: also the last token's states"
+    )
+    epochs: int = Field(
+        60, ge=1, le=10000, description="passes over the samples, at most, for each penalty"
+    )
+    weight_decay: float = Field(
+        3e-3, gt=0, le=10, description="the middle one of the penalties that compete"
+    )
     alpha: float = Field(0.05, gt=0, lt=1, description="of the promotion test")
 
 

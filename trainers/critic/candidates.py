@@ -46,26 +46,26 @@ def champion(context: StageContext, spec: CriticSpec) -> Version | None:
 
 
 def train_candidate(
-    context: StageContext, train_set: Examples, validation: Examples, spec: CriticSpec, seed: int
+    context: StageContext, train_set: Examples, validation: Examples, spec: CriticSpec
 ) -> Version:
     """Train a new version and store it, from begin to candidate.
 
     An attempt that was cut in here is repeated from the start: it takes seconds, and with the same
-    seed and data it gives the same critic under the same model row.
+    data it gives the same critic under the same model row.
     """
     store, settings = context.store, context.settings.critic
     context.progress.start("train", 0, "")
     now = store.champion(KIND)
     row = store.begin_model(
         KIND,
-        {"spec": _spec_json(spec), "seed": seed, "training": settings.model_dump(mode="json")},
+        {"spec": _spec_json(spec), "training": settings.model_dump(mode="json")},
         generator_id=spec.generator_id,
         parent=now.id if now else None,
         stage_run_id=context.stage_run_id,
         code_version=_code_version(store, context.round_id),
     )
     store.add_training_examples(row.id, train_set.keys)
-    trained = train(train_set, validation, spec, settings, seed, context.check_stop)
+    trained = train(train_set, validation, spec, settings, context.check_stop)
     chosen = trained.chosen
     checkpoint = Path("checkpoints") / f"{row.id}.safetensors"
     sha256 = save_critic(trained.critic, context.state_dir / checkpoint)
@@ -73,12 +73,10 @@ def train_candidate(
     store.event(
         "critic.trained",
         f"{row.id}: {len(train_set.keys)} samples of {len(train_set.problem_ids)} problems; "
-        f"chosen: {chosen.width or 'no'} hidden units, penalty {chosen.penalty:g}, "
-        f"epoch {chosen.epoch}, validation rerank gain {100 * trained.gain:+.1f} points",
+        f"penalty {chosen.penalty:g}, validation rerank gain {100 * trained.gain:+.1f} points",
         round_id=context.round_id,
         stage_run_id=context.stage_run_id,
-        data={"model": row.id, "width": chosen.width, "penalty": chosen.penalty,
-              "epoch": chosen.epoch, "gain": trained.gain},
+        data={"model": row.id, "penalty": chosen.penalty, "gain": trained.gain},
     )  # fmt: skip
     return _load(context, row)
 

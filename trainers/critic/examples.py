@@ -47,16 +47,17 @@ def assemble(
     prompts: Mapping[str, Sequence[Message]],
     cache: FeatureCache,
     *,
-    with_scalars: bool = True,
+    columns: Sequence[int],
+    with_scalars: bool,
 ) -> Examples:
-    """Join samples with their cached features: hidden states, then scalars if they are wanted."""
+    """Join samples with their cached features: some columns of them, then scalars if wanted."""
     ids = sorted({labelled.sample.problem_id for labelled in samples})
     number = {problem_id: i for i, problem_id in enumerate(ids)}
     ordered = sorted(samples, key=lambda one: (number[one.sample.problem_id], one.sample.idx))
     keys = [feature_key(prompts[one.sample.problem_id], one.sample.code) for one in ordered]
     distinct = list(dict.fromkeys(keys))
     place = {key: i for i, key in enumerate(distinct)}
-    hidden = cache.load(distinct)[[place[key] for key in keys]]  # (samples, hidden)
+    hidden = cache.load(distinct)[:, columns][[place[key] for key in keys]]  # (samples, columns)
     parts = [hidden]
     if with_scalars:
         facts = [

@@ -34,6 +34,9 @@ class FeatureSource(Protocol):
     def extract(self, prompt: Sequence[Message], codes: Sequence[str]) -> Tensor:
         """(len(codes), dim) float32: one vector a program behind that prompt."""
 
+    def columns(self, pooling: str) -> list[int]:
+        """Which of the ``dim`` columns a head sees under a value of ``critic.pooling``."""
+
 
 class HiddenStates:
     """The hidden states of a Hugging Face model at a middle and the last layer, pooled.
@@ -90,6 +93,11 @@ class HiddenStates:
             features.append(self._pooled(cache, len(prompt_ids), pack))
             cache.crop(len(prompt_ids))
         return torch.cat(features)
+
+    def columns(self, pooling: str) -> list[int]:
+        """See :class:`FeatureSource`."""
+        width = self.dim // (2 * len(self._layers))
+        return [i for i in range(self.dim) if pooling == "all" or (i // width) % 2 == 1]
 
     def _prompt_ids(self, prompt: Sequence[Message]) -> list[int]:
         """Tokenise the chat up to where the answer begins; a very long one keeps its end."""

@@ -1,4 +1,4 @@
-"""The critic: a small head on standardised features that gives P(pass); saved as safetensors."""
+"""The critic: a linear head on standardised features that gives P(pass); saved as safetensors."""
 
 import json
 from collections.abc import Mapping
@@ -10,16 +10,13 @@ from typing import Any, Self
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import Tensor, nn
-from torch.nn.functional import gelu
+from torch import Tensor
 
 from memory.files import sha256_file, write_atomically
 from trainers.errors import CheckpointError
 
 CLIP = 6.0  # standard deviations; a few hidden dimensions have outliers far beyond
 FINAL = "final"
-
-State = Mapping[str, Tensor]
 
 
 @dataclass(frozen=True)
@@ -29,6 +26,7 @@ class CriticSpec:
     generator_id: str
     protocol: str
     feature_source: str
+    pooling: str
     hidden: int
     scalars: tuple[str, ...]
 
@@ -65,31 +63,17 @@ class Standardiser:
         return torch.clamp((inputs - self.mean).nan_to_num() * scale, -limit, limit)
 
 
-class Head(nn.Module):
-    """A linear map to one logit, or with ``width`` hidden units a small network."""
+@dataclass(frozen=True)
+class Head:
+    """A linear map from standardised inputs to one logit: ``weight`` (dim,), ``offset`` ()."""
 
-    def __init__(self, dim: int, width: int, seed: int) -> None:
-        super().__init__()
-        random = torch.Generator().manual_seed(seed)
-        if width:
-            self.inner = nn.Parameter(torch.randn(width, dim, generator=random))
-            self.bias = nn.Parameter(torch.zeros(width))
-        self.outer = nn.Parameter(
-            torch.randn(width, generator=random) / sqrt(width) if width else torch.zeros(dim)
-        )
-        self.offset = nn.Parameter(torch.zeros(()))
+    weight: Tensor
+    offset: Tensor
 
-    def forward(self, inputs: Tensor) -> Tensor:
+    def __call__(self, inputs: Tensor) -> Tensor:
         """Map (samples, dim) standardised inputs to (samples,) logits."""
-        return apply_head(dict(self.named_parameters()), inputs)
-
-
-def apply_head(state: State, inputs: Tensor) -> Tensor:
-    """Compute a head's logits from its tensors alone."""
-    if "inner" in state:
-        inputs = gelu(inputs @ state["inner"].T + state["bias"])
-    logits: Tensor = inputs @ state["outer"] + state["offset"]
-    return logits
+        logits: Tensor = inputs @ self.weight + self.offset
+        return logits
 
 
 @dataclass(frozen=True)
@@ -101,12 +85,12 @@ class Critic:
 
     spec: CriticSpec
     standardise: Standardiser
-    heads: Mapping[str, State]
+    heads: Mapping[str, Head]
     calibration: Tensor
 
     def logits(self, inputs: Tensor, head: str = FINAL) -> Tensor:
         """Map (samples, dim) raw inputs to (samples,) logits."""
-        return apply_head(self.heads[head], self.standardise(inputs))
+        return self.heads[head](self.standardise(inputs))
 
     def score(self, inputs: Tensor) -> Tensor:
         """Map (samples, dim) raw inputs to (samples,) of P(pass)."""
@@ -125,8 +109,8 @@ def save_critic(critic: Critic, path: Path) -> str:
         "scale": critic.standardise.scale,
         "calibration": critic.calibration,
     }
-    for name, state in critic.heads.items():
-        tensors |= {f"head.{name}.{key}": value for key, value in state.items()}
+    for name, head in critic.heads.items():
+        tensors |= {f"head.{name}.weight": head.weight, f"head.{name}.offset": head.offset}
     own = {name: tensor.detach().clone().contiguous() for name, tensor in tensors.items()}
     write_atomically(path, save(own, {"spec": json.dumps(asdict(critic.spec))}))
     return sha256_file(path)
@@ -154,11 +138,10 @@ def load_critic(path: Path, sha256: str) -> Critic:
 
 
 def _from_tensors(spec: dict[str, Any], tensors: dict[str, Tensor]) -> Critic:
-    heads: dict[str, dict[str, Tensor]] = {}
-    for name, tensor in tensors.items():
-        if name.startswith("head."):
-            _, head, key = name.split(".")
-            heads.setdefault(head, {})[key] = tensor
+    names = [name.split(".")[1] for name in tensors if name.endswith(".weight")]
+    heads = {
+        name: Head(tensors[f"head.{name}.weight"], tensors[f"head.{name}.offset"]) for name in names
+    }
     return Critic(
         CriticSpec(**{**spec, "scalars": tuple(spec["scalars"])}),
         Standardiser(tensors["mean"], tensors["scale"]),

@@ -127,8 +127,8 @@ class CriticStage:
     def _data(self, this: _Round, labelled: list[LabelledSample]) -> _Data:
         """Join the three splits' samples with their features, computed where they are missing."""
         context, problems = this.context, this.sets.all
-        kind = context.settings.critic.protocol
-        prompts = {row.id: solve_prompt(row, kind) for row in problems.values()}
+        settings = context.settings.critic
+        prompts = {row.id: solve_prompt(row, settings.protocol) for row in problems.values()}
         codes: dict[str, list[str]] = {}
         for one in labelled:
             codes.setdefault(one.sample.problem_id, []).append(one.sample.code)
@@ -136,13 +136,14 @@ class CriticStage:
         features = self._open_features(context)
         cache = FeatureCache(context.state_dir / "features", features.id, features.dim)
         fill(context, cache, features, [(prompts[key], found) for key, found in codes.items()])
-        with_scalars = context.settings.critic.scalar_features
+        columns = features.columns(settings.pooling)
         spec = CriticSpec(
-            this.source.generator_id,
-            this.source.protocol,
-            features.id,
-            features.dim,
-            NAMES if with_scalars else (),
+            generator_id=this.source.generator_id,
+            protocol=this.source.protocol,
+            feature_source=features.id,
+            pooling=settings.pooling,
+            hidden=len(columns),
+            scalars=NAMES if settings.scalar_features else (),
         )
 
         def of(split: str) -> Examples:
@@ -151,7 +152,8 @@ class CriticStage:
                 problems,
                 prompts,
                 cache,
-                with_scalars=with_scalars,
+                columns=columns,
+                with_scalars=settings.scalar_features,
             )
 
         return _Data(of("train"), of("validation"), of("test"), spec)
@@ -163,8 +165,7 @@ def _candidate(context: StageContext, data: _Data) -> tuple[Version | None, list
     if made:
         return made, []
     if data.train.has_both:
-        seed = derived_seed(context.seed, "train", context.round_id)
-        return train_candidate(context, data.train, data.validation, data.spec, seed), []
+        return train_candidate(context, data.train, data.validation, data.spec), []
     outcome = "passed" if data.train.passed.any() else "failed"
     why = (
         f"no critic was trained: all {len(data.train.keys)} labelled train samples {outcome}, and "

@@ -47,6 +47,13 @@ def test_a_vector_does_not_depend_on_its_neighbours(tiny_folder, codes, size):
     torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-5)
 
 
+def test_mean_pooling_is_the_means_of_both_layers(tiny):
+    own = tiny.dim // 4
+    means = [*range(own, 2 * own), *range(3 * own, 4 * own)]
+    assert tiny.columns("mean") == means
+    assert tiny.columns("all") == list(range(tiny.dim))
+
+
 def test_very_long_programs_and_prompts_are_cut_not_refused(tiny):
     with tiny:
         vector = tiny.extract((Message("user", "long " * 2000),), ["x = 1\n" * 2000])

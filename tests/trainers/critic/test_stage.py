@@ -106,6 +106,15 @@ def test_the_cap_on_train_samples_holds_and_then_no_engine_is_started(tmp_path, 
     assert metrics["tokens_per_s"] is None
 
 
+def test_all_pooled_states_can_be_used(tmp_path, tiny_folder):
+    critic = SETTINGS.critic.model_copy(update={"pooling": "all"})
+    stage, _ = scripted_stage(tiny_folder)
+    _, mean = run_round(tmp_path / "mean", stage)
+    _, all_ = run_round(tmp_path / "all", stage, SETTINGS.model_copy(update={"critic": critic}))
+    wide, narrow = (s.models("critic")[0].config["spec"]["hidden"] for s in (all_, mean))
+    assert wide == 2 * narrow
+
+
 def test_the_scalar_facts_can_be_left_out(tmp_path, tiny_folder):
     critic = SETTINGS.critic.model_copy(update={"scalar_features": False})
     stage, _ = scripted_stage(tiny_folder)
