@@ -190,4 +190,4 @@ def test_latency_is_that_of_the_program(sandbox):
     start = time.monotonic()
     for _ in range(20):
         assert sandbox.run(Program("k", RIGHT, program("").tests)).passed
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - start < 5
