@@ -7,10 +7,9 @@ were made to collide are refused before they are built. Integers, floats and tex
 """
 
 import struct
+import sys
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable
-from decimal import Decimal
-from fractions import Fraction
 from typing import Any
 
 MAX_DEPTH = 200
@@ -34,7 +33,9 @@ class DecodeError(Exception):
 
 # The type's own ``==`` must be the base's, else the value is no plain data: a lying ``__eq__``.
 _BASES: tuple[type, ...] = (bool, int, float, complex, str, bytes, bytearray, tuple, list)
-_BASES += (Counter, OrderedDict, defaultdict, dict, frozenset, set, deque, range, Decimal, Fraction)
+_BASES += (Counter, OrderedDict, defaultdict, dict, frozenset, set, deque, range)
+_RATIONAL = (("decimal", "Decimal"), ("fractions", "Fraction"))
+"""Types whose modules are loaded by those only who use them: every fork pays for what is loaded."""
 
 _SEQUENCES: dict[type, bytes] = {tuple: b"t", list: b"l", set: b"S", frozenset: b"Z", deque: b"q"}
 _MAPPINGS: dict[type, bytes] = {dict: b"d", Counter: b"C", OrderedDict: b"O", defaultdict: b"D"}
@@ -114,9 +115,9 @@ def _encode_rare(value: Any, kind: type, to: _Writer, depth: int) -> None:
         emit(b"r")
         for part in (value.start, value.stop, value.step):
             _encode(part, to, emit, depth)
-    elif kind is Decimal:
+    elif kind is _loaded("decimal", "Decimal"):
         emit(_sized(b"m", str(value).encode()))
-    elif kind is Fraction:
+    elif kind is _loaded("fractions", "Fraction"):
         emit(b"Q")
         _encode(value.numerator, to, emit, depth)
         _encode(value.denominator, to, emit, depth)
@@ -141,8 +142,14 @@ def _from_numpy(value: Any, kind: type) -> Any:
     return value.item()
 
 
+def _loaded(module: str, name: str) -> Any:
+    """A class of a module that is loaded, else None: then no value can be of it."""
+    return getattr(sys.modules.get(module), name, None)
+
+
 def _base(kind: type) -> type | None:
-    for base in _BASES:
+    rational = (_loaded(*where) for where in _RATIONAL)
+    for base in (*_BASES, *(found for found in rational if isinstance(found, type))):
         if issubclass(kind, base):
             own: Any = kind.__eq__
             return base if own is base.__eq__ else None
@@ -212,6 +219,8 @@ class Decoder:
         if tag == b"r":
             return self._parts(range, 3, at, depth)
         if tag == b"Q":
+            from fractions import Fraction
+
             return self._parts(Fraction, 2, at, depth)
         if tag == b"h" and self._other is not None:
             name, at = self.value(at, depth + 1)
@@ -280,6 +289,8 @@ def _scalar(tag: bytes, body: bytes) -> Any:
         if tag == b"s":
             return body.decode("utf-8", "surrogatepass")
         if tag == b"m" and len(body) <= MAX_RATIONAL:
+            from decimal import Decimal
+
             return Decimal(body.decode("ascii"))
     except (ValueError, ArithmeticError) as error:
         raise DecodeError("bad text or number") from error

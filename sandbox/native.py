@@ -14,7 +14,7 @@ import sysconfig
 import tempfile
 from pathlib import Path
 
-SOURCE = Path(__file__).parent / "worker" / "_walls.c"
+SOURCES = [Path(__file__).parent / "worker" / name for name in ("_walls.c", "_serve.c", "_walls.h")]
 SWITCH = "KENT_SANDBOX_NATIVE"
 """Environment variable: ``0`` keeps the extension from being used."""
 
@@ -31,7 +31,9 @@ def _built() -> Path | None:
     compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
     if compiler is None or not header.exists():
         return None
-    key = f"{sys.version}{os.uname().machine}".encode() + SOURCE.read_bytes()
+    key = f"{sys.version}{os.uname().machine}".encode() + b"".join(
+        source.read_bytes() for source in SOURCES
+    )
     name = f"_walls-{hashlib.sha256(key).hexdigest()[:16]}.so"
     try:
         folder = _cache()
@@ -58,7 +60,7 @@ def _compile(compiler: str, include: Path, target: Path) -> None:
         made = Path(folder, target.name)
         command = [compiler, "-O2", "-shared", "-fPIC", "-Wall", f"-I{include}", "-o", str(made)]
         subprocess.run(
-            [*command, str(SOURCE)],
+            [*command, *(str(source) for source in SOURCES if source.suffix == ".c")],
             check=True,
             timeout=60,
             stdout=subprocess.DEVNULL,

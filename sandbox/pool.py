@@ -1,7 +1,9 @@
 """The pool: a thread that keeps the zygotes busy and turns their reports into verdicts.
 
-Programs wait in one queue. A program whose zygote failed it is tried once more on a fresh one, then
-reported as not judged. Fresh zygotes are started as needed; the pool's process is never forked.
+Programs wait in one queue. A zygote is given the next program while one still runs, so that neither
+side waits for the other; where that one turns out to be long, the next comes back. A program whose
+zygote failed it is tried once more on a fresh one, then reported as not judged. Fresh zygotes are
+started as needed; the pool's process is never forked.
 """
 
 import contextlib
@@ -11,12 +13,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sandbox.jobs import Prepared, Preparer, job
 from sandbox.judge import NotJudgedError, judge
 from sandbox.process import ZygoteGone, ZygoteProcess
 from sandbox.types import Failure, Limits, Program, Verdict, Word
+from sandbox.worker import wire
 
 ATTEMPTS = 2
 GRACE_S = 10.0
@@ -37,11 +40,12 @@ class Task:
 
 @dataclass
 class Worker:
-    """A zygote and what it is doing."""
+    """A zygote and what it is doing: the first task runs, one more may wait behind it."""
 
     zygote: ZygoteProcess
     ready: bool = False
-    task: Task | None = None
+    tasks: deque[Task] = field(default_factory=deque)
+    slow: bool = False
     overdue: float = 0.0
 
 
@@ -56,7 +60,7 @@ class Pool:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._closing = False
-        self._refused = ""
+        self._asleep = True
         self._selector = selectors.DefaultSelector()
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._selector.register(self._wake, selectors.EVENT_READ)
@@ -78,7 +82,8 @@ class Pool:
                 self._thread = threading.Thread(target=self._loop, name="sandbox", daemon=True)
                 self._thread.start()
         self._queue.append(task)
-        os.eventfd_write(self._wake, 1)
+        if self._asleep:
+            os.eventfd_write(self._wake, 1)
 
     def nudge(self) -> None:
         """Look again at which programs are still wanted."""
@@ -100,31 +105,44 @@ class Pool:
 
     def _loop(self) -> None:
         while not self._closing:
+            self._asleep = True  # before the queue is looked at: what comes later wakes us
             self._give_out()
-            for key, events in self._selector.select(self._patience()):
+            events = self._selector.select(self._patience())
+            self._asleep = False
+            for key, mask in events:
                 if key.fd == self._wake:
                     os.eventfd_read(self._wake)
                     self._drop_unwanted()
                 else:
-                    self._attend(key.data, events)
+                    self._attend(key.data, mask)
             self._replace_overdue()
 
     def _patience(self) -> float | None:
-        due = [worker.overdue for worker in self._workers if worker.task is not None]
+        due = [worker.overdue for worker in self._workers if worker.tasks]
         return max(0.0, min(due) - time.monotonic()) if due else None
 
     def _give_out(self) -> None:
         while self._queue:
-            worker = next((w for w in self._workers if w.ready and w.task is None), None)
+            worker = self._free()
             if worker is None:
-                starting = sum(not w.ready for w in self._workers)
-                if len(self._workers) < self.size and starting < len(self._queue):
-                    self._start()
-                    continue
                 return
             task = self._queue.popleft()
             if task.wanted():
                 self._give(worker, task)
+
+    def _free(self) -> Worker | None:
+        """The zygote to take the next program: an idle one, else one whose program is young."""
+        for worker in self._workers:
+            if worker.ready and not worker.tasks:
+                return worker
+        starting = sum(not worker.ready for worker in self._workers)
+        while len(self._workers) < self.size and starting < len(self._queue):
+            self._start()
+            starting += 1
+        if starting:
+            return None  # it will be idle soon
+        young = (w for w in self._workers if w.ready and len(w.tasks) == 1 and not w.slow)
+        return next(young, None)
 
     def _start(self) -> None:
         worker = Worker(ZygoteProcess(self.level))
@@ -132,12 +150,11 @@ class Pool:
         self._selector.register(worker.zygote, selectors.EVENT_READ, worker)
 
     def _give(self, worker: Worker, task: Task) -> None:
-        worker.task = task
-        worker.overdue = time.monotonic() + task.limits.wall_s + GRACE_S
-        task.attempts += 1
+        if not worker.tasks:
+            worker.overdue = _overdue(task)
+        worker.tasks.append(task)
         try:
-            worker.zygote.send(job(task.program, task.prepared, task.limits))
-            if not worker.zygote.flush():
+            if not worker.zygote.send(job(task.program, task.prepared, task.limits)):
                 both = selectors.EVENT_READ | selectors.EVENT_WRITE
                 self._selector.modify(worker.zygote, both, worker)
         except ZygoteGone as error:
@@ -163,13 +180,22 @@ class Pool:
                 raise ZygoteGone(f"level {self.level}: {refused}")
             worker.ready = refused is not None
             return
-        found = worker.zygote.report()
-        task = worker.task
-        if found is None or task is None:
-            return
-        report, parts = found
+        while worker.tasks and (found := worker.zygote.report()) is not None:
+            report, parts = found
+            if report.why == wire.RETURNED:
+                worker.slow = True
+                self._queue.appendleft(worker.tasks.pop())
+            else:
+                self._finish(worker, report, parts)
+
+    def _finish(self, worker: Worker, report: wire.Report, parts: list[bytes]) -> None:
+        """Judge what the first task's program did, and deliver the verdict."""
+        task = worker.tasks[0]
         word, failure = judge(report, parts, task.prepared, task.limits)
-        worker.task = None
+        worker.tasks.popleft()
+        worker.slow = False
+        if worker.tasks:
+            worker.overdue = _overdue(worker.tasks[0])
         task.deliver(
             Verdict(
                 key=task.program.key,
@@ -191,20 +217,20 @@ class Pool:
         with contextlib.suppress(KeyError):
             self._selector.unregister(worker.zygote)
         worker.zygote.close()
-        task, worker.task = worker.task, None
-        if task is None:
-            if not worker.ready:
-                self._fail_start(why)
-        elif task.attempts < ATTEMPTS:
-            self._queue.appendleft(task)
-        else:
-            self._not_judged(task, why)
+        tasks, worker.tasks = worker.tasks, deque()
+        if not tasks and not worker.ready:
+            self._fail_start(why)
+        while len(tasks) > 1:
+            self._queue.appendleft(tasks.pop())  # it had not begun
+        for task in tasks:
+            self._try_again(task, why)
 
     def _fail_start(self, why: str) -> None:
         """Charge the next program an attempt: a zygote ended before it was ready."""
-        if not self._queue:
-            return
-        task = self._queue.popleft()
+        if self._queue:
+            self._try_again(self._queue.popleft(), why)
+
+    def _try_again(self, task: Task, why: str) -> None:
         task.attempts += 1
         if task.attempts < ATTEMPTS:
             self._queue.appendleft(task)
@@ -221,14 +247,20 @@ class Pool:
     def _replace_overdue(self) -> None:
         now = time.monotonic()
         for worker in list(self._workers):
-            if worker.task is not None and now > worker.overdue:
+            if worker.tasks and now > worker.overdue:
                 worker.zygote.process.kill()
                 self._lose(worker, "the zygote did not answer")
 
     def _drop_unwanted(self) -> None:
         """Stop programs whose verdict nobody waits for: their zygotes go with them."""
         for worker in list(self._workers):
-            task = worker.task
-            if task is not None and not task.wanted():
-                worker.task = None
+            if worker.tasks and not worker.tasks[0].wanted():
+                worker.tasks.popleft()
+                waiting, worker.tasks = worker.tasks, deque()
+                self._queue.extendleft(waiting)
                 self._lose(worker, "cancelled")
+
+
+def _overdue(task: Task) -> float:
+    """By when a zygote that begins the task now must have reported it."""
+    return time.monotonic() + task.limits.wall_s + GRACE_S

@@ -60,10 +60,10 @@ class ZygoteProcess:
         """Return the line's descriptor."""
         return self.socket.fileno()
 
-    def send(self, pieces: list[bytes]) -> None:
-        """Begin to write a job."""
-        self._out = memoryview(b"".join(pieces))
-        self.flush()
+    def send(self, pieces: list[bytes]) -> bool:
+        """Begin to write a job, after what is still to be written; True when all is."""
+        self._out = memoryview(b"".join([self._out, *pieces]))
+        return self.flush()
 
     def flush(self) -> bool:
         """Write what can be written; True when nothing is left."""

@@ -1,41 +1,30 @@
-/* The zygote's hot path in C: fork a program into its own process namespace, and lock it down.
+/* The walls in C: fork a program into its own process namespace, and lock it down.
 
    The same as namespaces.Nursery.fork and child.enter do through ctypes, with far fewer pages
    touched in each child, which is what a fork costs. Built on first use where there is a compiler;
    see sandbox/native.py. No Python hooks run around this fork: the zygote has one thread. */
 
-#define _GNU_SOURCE
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
-#include <errno.h>
+#include "_walls.h"
+
 #include <sched.h>
 #include <signal.h>
-#include <stdint.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
-#include <unistd.h>
 
 struct bpf_instruction { uint16_t code; uint8_t jt, jf; uint32_t k; };
 struct bpf_program { unsigned short len; struct bpf_instruction *filter; };
 struct cap_header { uint32_t version; int pid; };
 struct cap_sets { uint32_t effective, permitted, inheritable; };
 
-/* fork(home) -> pid. With home >= 0, a pidfd of the caller, the child is process 1 of a new
-   process namespace. */
-static PyObject *walls_fork(PyObject *self, PyObject *args)
+pid_t fork_program(int home)
 {
-    int home;
-    if (!PyArg_ParseTuple(args, "i", &home))
-        return NULL;
     if (home >= 0 && unshare(CLONE_NEWPID) < 0)
-        return PyErr_SetFromErrno(PyExc_OSError);
+        return -1;
     pid_t pid = fork();
-    if (pid < 0)
-        return PyErr_SetFromErrno(PyExc_OSError);
     if (pid > 0 && home >= 0 && setns(home, CLONE_NEWPID) < 0)
-        return PyErr_SetFromErrno(PyExc_OSError);
-    return PyLong_FromLong(pid);
+        return -1;
+    return pid;
 }
 
 static int limit(int which, unsigned long long amount)
@@ -68,39 +57,72 @@ static int drop_capabilities(void)
     return syscall(SYS_capset, &header, none);
 }
 
-/* enter(out, result, line, cpu_s, memory, file, files, processes, filter, places): the limits in
-   seconds, bytes and pieces, processes < 0 for no limit; filter is the program's, with this
-   process's pid to be put in at each of places; an empty one leaves the filter and the capabilities
-   as they are. Writes the READY frame last. */
-static PyObject *walls_enter(PyObject *self, PyObject *args)
+int enter_program(const struct entry *entry, const struct filter *filter)
 {
-    int out, result, line, cpu, files, processes;
-    unsigned long long memory, file;
-    Py_buffer filter, places;
-    if (!PyArg_ParseTuple(args, "iiiiKKiiw*y*", &out, &result, &line, &cpu, &memory, &file, &files,
-                          &processes, &filter, &places))
-        return NULL;
-    struct bpf_instruction *code = filter.buf;
-    const uint16_t *place = places.buf;
-    for (Py_ssize_t i = 0; i < places.len / 2; i++)
+    struct bpf_instruction *code = (struct bpf_instruction *)filter->code;
+    const uint16_t *place = (const uint16_t *)filter->places;
+    for (Py_ssize_t i = 0; i < filter->places_size / 2; i++)
         code[place[i]].k = (uint32_t)getpid();
-    struct bpf_program program = { (unsigned short)(filter.len / 8), code };
+    struct bpf_program program = { (unsigned short)(filter->code_size / 8), code };
     int failed = setsid() < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0
-        || descriptors(out, result, line) < 0
-        || limit(RLIMIT_CPU, cpu) < 0 || limit(RLIMIT_AS, memory) < 0
-        || limit(RLIMIT_FSIZE, file) < 0 || limit(RLIMIT_NOFILE, files) < 0
+        || descriptors(entry->out, entry->result, entry->line) < 0
+        || limit(RLIMIT_CPU, entry->cpu_s) < 0 || limit(RLIMIT_AS, entry->memory) < 0
+        || limit(RLIMIT_FSIZE, entry->file) < 0 || limit(RLIMIT_NOFILE, entry->files) < 0
         || limit(RLIMIT_CORE, 0) < 0
-        || (processes >= 0 && limit(RLIMIT_NPROC, processes) < 0)
-        || (filter.len && (drop_capabilities() < 0 || syscall(SYS_seccomp, 1, 0, &program) < 0))
+        || (entry->processes >= 0 && limit(RLIMIT_NPROC, entry->processes) < 0)
+        || (filter->code_size
+            && (drop_capabilities() < 0 || syscall(SYS_seccomp, 1, 0, &program) < 0))
         || write(3, "K\0\0\0\0", 5) != 5;
-    if (failed)
+    return failed ? -1 : 0;
+}
+
+/* syscall(number, *arguments) -> result: up to six integers or buffers, these by their address. */
+static PyObject *walls_syscall(PyObject *self, PyObject *args)
+{
+    long number, values[6] = { 0 };
+    Py_buffer buffers[6];
+    Py_ssize_t count = PyTuple_GET_SIZE(args), held = 0;
+    if (count < 1 || count > 7)
+        return PyErr_Format(PyExc_TypeError, "a number and at most six arguments");
+    number = PyLong_AsLong(PyTuple_GET_ITEM(args, 0));
+    for (Py_ssize_t i = 1; i < count && !PyErr_Occurred(); i++) {
+        PyObject *item = PyTuple_GET_ITEM(args, i);
+        if (PyLong_Check(item))
+            values[i - 1] = PyLong_AsLong(item);
+        else if (PyObject_GetBuffer(item, &buffers[held], PyBUF_SIMPLE) == 0)
+            values[i - 1] = (long)buffers[held++].buf;
+    }
+    long result = PyErr_Occurred() ? 0
+        : syscall(number, values[0], values[1], values[2], values[3], values[4], values[5]);
+    int failed = errno;
+    while (held)
+        PyBuffer_Release(&buffers[--held]);
+    if (PyErr_Occurred())
+        return NULL;
+    errno = failed;
+    return result < 0 ? PyErr_SetFromErrno(PyExc_OSError) : PyLong_FromLong(result);
+}
+
+/* seccomp(code): put a filter on this thread and what it forks. */
+static PyObject *walls_seccomp(PyObject *self, PyObject *args)
+{
+    Py_buffer code;
+    if (!PyArg_ParseTuple(args, "y*", &code))
+        return NULL;
+    struct bpf_program program = { (unsigned short)(code.len / 8), code.buf };
+    long result = syscall(SYS_seccomp, 1, 0, &program);
+    int failed = errno;
+    PyBuffer_Release(&code);
+    errno = failed;
+    if (result < 0)
         return PyErr_SetFromErrno(PyExc_OSError);
     Py_RETURN_NONE;
 }
 
 static PyMethodDef methods[] = {
-    { "fork", walls_fork, METH_VARARGS, "Fork a program." },
-    { "enter", walls_enter, METH_VARARGS, "Lock this process down." },
+    { "syscall", walls_syscall, METH_VARARGS, "Make a system call by number." },
+    { "seccomp", walls_seccomp, METH_VARARGS, "Install a filter." },
+    { "serve", serve, METH_VARARGS, "Serve jobs; returns only in a program's own process." },
     { NULL, NULL, 0, NULL },
 };
 

@@ -62,29 +62,6 @@ def enter(
     os.write(RESULT_FD, wire.FRAME.pack(wire.READY, 0))
 
 
-def enter_native(
-    native: Any,
-    job: wire.Job,
-    descriptors: tuple[int, int, int | None],
-    filters: ProgramFilter | None,
-    apart: bool,
-) -> None:
-    """Do what :func:`enter` does, by the C extension."""
-    out, result, extra = descriptors
-    native.enter(
-        out,
-        result,
-        -1 if extra is None else extra,
-        int(job.cpu_s) + BACKSTOP_S,
-        job.memory_mb << 20,
-        job.file_mb << 20,
-        job.open_files,
-        job.processes if apart else -1,
-        filters.code if filters is not None else bytearray(),
-        filters.places if filters is not None else b"",
-    )
-
-
 def _limit(job: wire.Job, apart: bool) -> None:
     cpu = int(job.cpu_s) + BACKSTOP_S
     limits = [
@@ -103,7 +80,8 @@ def _limit(job: wire.Job, apart: bool) -> None:
 class Frames:
     """Writes frames to the result descriptor, gathered so that few calls are made."""
 
-    def __init__(self) -> None:
+    def __init__(self, fd: int = RESULT_FD) -> None:
+        self._fd = fd
         self._buffer: list[bytes] = []
         self._size = 0
         self._last = time.monotonic()
@@ -122,7 +100,7 @@ class Frames:
         view = memoryview(b"".join(self._buffer))
         self._buffer, self._size = [], 0
         while view:
-            view = view[os.write(RESULT_FD, view) :]
+            view = view[os.write(self._fd, view) :]
 
 
 def finish() -> None:
@@ -180,9 +158,9 @@ VIEWS = {name: getattr(builtins, name) for name in ("list", "tuple", "set", "fro
 VIEWS |= {name: getattr(builtins, name) for name in ("dict", "len", "int", "float", "str", "bool")}
 
 
-def run_data(code: memoryview, inputs: memoryview) -> None:
+def run_data(code: memoryview, inputs: memoryview, fd: int = RESULT_FD) -> None:
     """Return data mode: call by call, put the arguments in and write the value that comes back."""
-    frames = Frames()
+    frames = Frames(fd)
     call: int | None = None
     try:
         entry_point, setup_code, calls = marshal.loads(inputs)

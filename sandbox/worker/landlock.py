@@ -2,8 +2,8 @@
 
 # pathlib is not loaded in the zygote.
 # ruff: noqa: PTH112
-import ctypes
 import os
+import struct
 
 from sandbox.worker import linux
 
@@ -19,13 +19,8 @@ SCOPES_FROM = 6
 """The version from which signals and abstract sockets can be kept inside."""
 
 
-class _Ruleset(ctypes.Structure):
-    _fields_ = (("fs", ctypes.c_uint64), ("net", ctypes.c_uint64), ("scoped", ctypes.c_uint64))
-
-
-class _PathBeneath(ctypes.Structure):
-    _pack_ = 1
-    _fields_ = (("allowed", ctypes.c_uint64), ("parent", ctypes.c_int32))
+_RULESET = struct.Struct("=QQQ")  # file-system rights, TCP rights, scopes
+_PATH_RULE = struct.Struct("=Qi")  # rights, descriptor
 
 
 def version() -> int:
@@ -44,11 +39,11 @@ def restrict(readable: list[str], writable: list[str]) -> None:
     """
     abi = version()
     rights = (1 << _FS_BITS[max(1, min(abi, 5))]) - 1
-    attributes = _Ruleset(
+    attributes = _RULESET.pack(
         rights, _NET_ALL if abi >= 4 else 0, _SCOPE_ALL if abi >= SCOPES_FROM else 0
     )
     size = 24 if abi >= SCOPES_FROM else 16 if abi >= 4 else 8
-    ruleset = linux.call("landlock_create_ruleset", ctypes.byref(attributes), size, 0)
+    ruleset = linux.call("landlock_create_ruleset", attributes, size, 0)
     try:
         for path in readable:
             _allow(ruleset, path, _READ)
@@ -67,7 +62,7 @@ def _allow(ruleset: int, path: str, rights: int) -> None:
     try:
         if not os.path.isdir(path):
             rights &= ~_READ_DIR
-        rule = _PathBeneath(rights, parent)
-        linux.call("landlock_add_rule", ruleset, _PATH_BENEATH, ctypes.byref(rule), 0)
+        rule = _PATH_RULE.pack(rights, parent)
+        linux.call("landlock_add_rule", ruleset, _PATH_BENEATH, rule, 0)
     finally:
         os.close(parent)

@@ -1,7 +1,12 @@
-"""The few Linux calls that Python's standard library does not have, through ctypes."""
+"""The few Linux calls that Python's standard library does not have.
 
-import ctypes
+The zygote makes them by its C extension where it has one (:func:`use`). Else they go through
+ctypes, which is large: every program's fork pays for it.
+"""
+
+import errno
 import os
+import struct
 from typing import Any
 
 from sandbox.worker.syscalls import numbers
@@ -13,25 +18,36 @@ PR_SET_NO_NEW_PRIVS = 38
 PR_CAP_AMBIENT = 47
 PR_CAP_AMBIENT_CLEAR_ALL = 4
 
-_libc = ctypes.CDLL(None, use_errno=True)
-_libc.syscall.restype = ctypes.c_long
+_CAPS_VERSION = 0x20080522
 _NUMBERS = numbers()
+_maker: list[Any] = []
 
 
-def call(name: str, *arguments: Any) -> int:
-    """Make the system call ``name``.
+def use(maker: Any) -> None:
+    """Make calls by ``maker`` from here on: it has ``syscall`` and ``seccomp``."""
+    _maker[:] = [maker]
+
+
+def _by() -> Any:
+    if not _maker:
+        from sandbox.worker import linux_ctypes
+
+        use(linux_ctypes)
+    return _maker[0]
+
+
+def call(name: str, *arguments: int | bytes) -> int:
+    """Make the system call ``name``; bytes are passed by their address.
 
     Raises:
         OSError: as the kernel says; also when this machine's table has no such call.
     """
     if name not in _NUMBERS:
-        raise OSError(38, f"no number known for {name} on this machine")
-    long = [ctypes.c_long(a) if isinstance(a, int) else a for a in arguments]
-    result = int(_libc.syscall(ctypes.c_long(_NUMBERS[name]), *long))
-    if result < 0:
-        number = ctypes.get_errno()
-        raise OSError(number, f"{name}: {os.strerror(number)}")
-    return result
+        raise OSError(errno.ENOSYS, f"no number known for {name} on this machine")
+    try:
+        return int(_by().syscall(_NUMBERS[name], *arguments))
+    except OSError as error:
+        raise OSError(error.errno, f"{name}: {os.strerror(error.errno or 0)}") from None
 
 
 def prctl(option: int, *arguments: int) -> int:
@@ -39,22 +55,14 @@ def prctl(option: int, *arguments: int) -> int:
     return call("prctl", option, *(tuple(arguments) + (0,) * (4 - len(arguments))))
 
 
-class _CapHeader(ctypes.Structure):
-    _fields_ = (("version", ctypes.c_uint32), ("pid", ctypes.c_int))
+def seccomp(code: bytes | bytearray) -> None:
+    """Put a filter, as the kernel reads it, on this thread and what it forks.
 
-
-class _CapSets(ctypes.Structure):
-    _fields_ = (
-        ("effective", ctypes.c_uint32),
-        ("permitted", ctypes.c_uint32),
-        ("inheritable", ctypes.c_uint32),
-    )
-
-
-_NO_CAPS = (_CapSets * 2)()
-_CAP_HEADER = _CapHeader(0x20080522, 0)
+    Needs no_new_privs.
+    """
+    _by().seccomp(code)
 
 
 def drop_capabilities() -> None:
     """Give up every capability of this process, for good together with no_new_privs."""
-    call("capset", ctypes.byref(_CAP_HEADER), ctypes.byref(_NO_CAPS))
+    call("capset", struct.pack("=Ii", _CAPS_VERSION, 0), bytes(24))

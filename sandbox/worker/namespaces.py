@@ -8,10 +8,8 @@ namespace owns, so that it can make one more for each program, and its death end
 
 # pathlib is not loaded in the zygote.
 # ruff: noqa: PTH102, PTH103, PTH106, PTH112, PTH114, PTH115, PTH120, PTH211
-import ctypes
 import os
 import signal
-from typing import Any
 
 from sandbox.worker import linux
 
@@ -49,7 +47,7 @@ def isolate(readable: list[str], devices: tuple[str, ...]) -> None:
         _build_root(readable, devices)
     os.close(proc)
     mount_tmp()
-    linux.call("sethostname", ctypes.c_char_p(b"sandbox"), 7)
+    linux.call("sethostname", b"sandbox", 7)
     _first_of_new_processes()
 
 
@@ -85,8 +83,8 @@ def _write(folder: int, name: str, text: str) -> None:
 
 
 def _mount(source: str, target: str, kind: str, flags: int, options: str = "") -> None:
-    texts = [ctypes.c_char_p(os.fsencode(text)) for text in (source, target, kind)]
-    linux.call("mount", *texts, flags, ctypes.c_char_p(options.encode()))
+    texts = [os.fsencode(text) for text in (source, target, kind)]
+    linux.call("mount", *texts, flags, options.encode())
 
 
 def _build_root(readable: list[str], devices: tuple[str, ...]) -> None:
@@ -94,15 +92,14 @@ def _build_root(readable: list[str], devices: tuple[str, ...]) -> None:
     _mount("none", "/", "none", _REC | _PRIVATE)
     _mount("tmpfs", "/tmp", "tmpfs", _NOSUID | _NODEV, "size=1m,mode=755")
     os.mkdir("/tmp/.old")
-    new, old = (ctypes.c_char_p(path) for path in (b"/tmp", b"/tmp/.old"))
-    linux.call("pivot_root", new, old)
+    linux.call("pivot_root", b"/tmp", b"/tmp/.old")
     os.chdir("/")
     for path in readable:
         _show(path, _NODEV)
     for path in devices:
         _show(path, 0)
     os.mkdir("/tmp", 0o755)
-    linux.call("umount2", ctypes.c_char_p(b"/.old"), _DETACH)
+    linux.call("umount2", b"/.old", _DETACH)
     os.rmdir("/.old")
     _mount("none", "/", "none", _REMOUNT | _BIND | _RDONLY | _NOSUID | _NODEV)
 
@@ -139,10 +136,9 @@ def _first_of_new_processes() -> None:
 class Nursery:
     """Forks programs into process namespaces of their own."""
 
-    def __init__(self, native: Any) -> None:
-        self._native = native
+    def __init__(self) -> None:
         # By a handle on itself: there may be no /proc in here.
-        self._home = os.pidfd_open(os.getpid())
+        self.home = os.pidfd_open(os.getpid())
         pid = self.fork()  # prove that it works
         if pid == 0:
             os._exit(0)
@@ -154,10 +150,8 @@ class Nursery:
         Raises:
             OSError: the kernel refuses.
         """
-        if self._native is not None:
-            return self._native.fork(self._home)  # type: ignore[no-any-return]
         linux.call("unshare", NEWPID)
         pid = os.fork()
         if pid:
-            linux.call("setns", self._home, NEWPID)
+            linux.call("setns", self.home, NEWPID)
         return pid

@@ -5,7 +5,6 @@ needs: making processes, changing limits, signalling others. Calls under a forei
 the x32 numbers kill. Both are classic BPF, made from tables by name.
 """
 
-import ctypes
 import os
 import struct
 
@@ -51,19 +50,7 @@ _EPERM, _ENOSYS = 0x00050001, 0x00050026
 _NR, _ARCH, _ARGS = 0, 4, 16
 
 Instruction = tuple[int, int, int, int]
-
-
-class _SockFilter(ctypes.Structure):
-    _fields_ = (
-        ("code", ctypes.c_uint16),
-        ("jt", ctypes.c_uint8),
-        ("jf", ctypes.c_uint8),
-        ("k", ctypes.c_uint32),
-    )
-
-
-class _SockProgram(ctypes.Structure):
-    _fields_ = (("len", ctypes.c_uint16), ("filter", ctypes.POINTER(_SockFilter)))
+_INSTRUCTION = struct.Struct("=HBBI")  # code, jump if true, jump if false, operand
 
 
 def _head(machine: str) -> list[Instruction]:
@@ -145,15 +132,9 @@ def program_filter(machine: str, table: dict[str, int], pid: int) -> list[Instru
     return [*code, (_RET, 0, 0, _ALLOW)]
 
 
-def packed(code: list[Instruction]) -> ctypes.Array[_SockFilter]:
+def packed(code: list[Instruction]) -> bytearray:
     """Return the filter as the kernel reads it."""
-    return (_SockFilter * len(code))(*(_SockFilter(*instruction) for instruction in code))
-
-
-def install(filters: ctypes.Array[_SockFilter]) -> None:
-    """Put a filter on this thread and what it forks. Needs no_new_privs."""
-    program = _SockProgram(len(filters), filters)
-    linux.call("seccomp", 1, 0, ctypes.byref(program))
+    return bytearray(b"".join(_INSTRUCTION.pack(*instruction) for instruction in code))
 
 
 class ProgramFilter:
@@ -164,21 +145,19 @@ class ProgramFilter:
     """
 
     def __init__(self) -> None:
-        machine, table = os.uname().machine, numbers()
         mark = 0x7ABCDEF1
-        code = program_filter(machine, table, mark)
+        code = program_filter(os.uname().machine, numbers(), mark)
         self._places = [i for i, instruction in enumerate(code) if instruction[3] == mark]
-        self._filters = packed(code)
-        self.code = memoryview(self._filters).cast("B")
+        self.code = packed(code)
         self.places = struct.pack(f"={len(self._places)}H", *self._places)
 
     def install(self, pid: int) -> None:
         """Install it for the calling process, whose pid is ``pid``."""
         for place in self._places:
-            self._filters[place].k = pid
-        install(self._filters)
+            struct.pack_into("=I", self.code, _INSTRUCTION.size * place + 4, pid)
+        linux.seccomp(self.code)
 
 
 def install_for_zygote() -> None:
     """Put the allow-list on the zygote."""
-    install(packed(zygote_filter(os.uname().machine, numbers())))
+    linux.seccomp(packed(zygote_filter(os.uname().machine, numbers())))

@@ -15,6 +15,7 @@ from sandbox.worker.memory import Output, Stream
 CHECK_S = 0.01
 """The least time between two looks at the CPU clock."""
 
+_HANGUP = select.POLLRDHUP | select.POLLHUP | select.POLLERR
 _CORES = os.cpu_count() or 1
 _SCHEDULER_CLOCK = 2
 
@@ -25,6 +26,18 @@ def cpu_seconds(pid: int) -> float:
         return time.clock_gettime((~pid << 3) | _SCHEDULER_CLOCK)
     except OSError:
         return 0.0
+
+
+def _exactly(fd: int, size: int) -> bytes:
+    """Read ``size`` bytes; the zygote ends where the pool has hung up."""
+    pieces = []
+    while size:
+        piece = os.read(fd, min(size, 1 << 16))
+        if not piece:
+            os._exit(0)
+        pieces.append(piece)
+        size -= len(piece)
+    return b"".join(pieces)
 
 
 class Process:
@@ -76,19 +89,34 @@ class Supervisor:
         os.close(self.output.write_fd)
         deadline = self._started + self.job.wall_s
         look = self._started + self.job.cpu_s / _CORES
+        patient = self._started + wire.RETURN_S
         while any(process.status is None for process in self.processes):
             now = time.monotonic()
             if now >= deadline:
                 self._stop(wire.WALL)
             if now >= look:
                 look = now + max(CHECK_S, self._cpu_left() / _CORES)
-            wait = 1.0 if self._why else min(deadline, look) - now
-            for fd, _ in self._poll.poll(max(0, wait) * 1000 + 1):
-                self._handle(fd)
+            if now >= patient:
+                patient = deadline
+                self._poll.modify(self._hangups[0], select.POLLRDHUP | select.POLLIN)
+            wait = 1.0 if self._why else min(deadline, look, patient) - now
+            for fd, events in self._poll.poll(max(0, wait) * 1000 + 1):
+                if fd == self._hangups[0] and not events & _HANGUP:
+                    self._give_back()
+                else:
+                    self._handle(fd)
         self._ended = time.monotonic()
         for stream in [self.output, *(process.frames for process in self.processes)]:
             stream.drain()
             os.close(stream.read_fd)
+
+    def _give_back(self) -> None:
+        """Return the job that waits behind this program: another zygote may be free."""
+        control = self._hangups[0]
+        job = wire.Job(*wire.JOB.unpack(_exactly(control, wire.JOB.size)))
+        _exactly(control, job.code_size + job.inputs_size + job.tester_size)
+        os.write(control, wire.REPORT.pack(wire.MAGIC, wire.RETURNED, *[0] * 9))
+        self._poll.modify(control, select.POLLRDHUP)
 
     def _handle(self, fd: int) -> None:
         if fd in self._hangups:

@@ -2,7 +2,6 @@
 
 import os
 import sys
-from typing import Any
 
 from sandbox.worker import landlock, linux, namespaces, seccomp
 
@@ -19,10 +18,8 @@ def readable() -> list[str]:
     return [*SYSTEM, *sorted(tops)]
 
 
-def raise_walls(level: str, native: Any) -> namespaces.Nursery | None:
+def raise_walls(level: str) -> namespaces.Nursery | None:
     """Put up the walls of ``level`` around this process, for good.
-
-    ``native`` is the C extension or None.
 
     At level A the process that goes on from here is another one: see :mod:`.namespaces`.
 
@@ -38,7 +35,7 @@ def raise_walls(level: str, native: Any) -> namespaces.Nursery | None:
     elif level == "A'":
         namespaces.mount_tmp()  # bubblewrap's own has no limit on the number of files
     if level in ("A", "A'"):
-        nursery = namespaces.Nursery(native)
+        nursery = namespaces.Nursery()
         _drop_bounding_set()
     linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)
     _restrict_paths(level, [*paths, *DEVICES])

@@ -1,7 +1,7 @@
 """The messages between the pool and a zygote: fixed headers, then bytes.
 
-Pool to zygote: one ``JOB`` and its payloads. Zygote to pool: one ``REPORT`` and its payloads, for
-each job, in order. What a program itself wrote (its frames) is carried as opaque bytes.
+Pool to zygote: ``JOB`` and its payloads, at most one job ahead of the one that runs. Zygote to pool:
+one ``REPORT`` and its payloads for each job, in order, but for a job that is given back. What a program itself wrote (its frames) is carried as opaque bytes.
 """
 
 import struct
@@ -55,8 +55,12 @@ class Report(NamedTuple):
     tail_size: int
 
 
-# Why a program ended: by itself, or stopped by the zygote for one of its limits.
-ENDED, CPU, WALL, RESULT_CAP = range(4)
+# Why a program ended: by itself, or stopped by the zygote for one of its limits. RETURNED is no end:
+# the job that waited behind a long program comes back, for another zygote to take.
+ENDED, CPU, WALL, RESULT_CAP, RETURNED = range(5)
+
+RETURN_S = 0.05
+"""How long a program runs before a job that waits behind it is given back."""
 
 # Frames that a program or a tester writes: a tag, a length, a body.
 FRAME = struct.Struct("<cI")

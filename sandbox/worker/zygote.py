@@ -5,6 +5,7 @@ that the results of one program cannot be found by the next. It ends when its po
 """
 
 import gc
+import marshal
 import os
 import select
 import socket
@@ -14,38 +15,31 @@ from importlib.machinery import ExtensionFileLoader, ModuleSpec
 from importlib.util import module_from_spec
 from typing import Any
 
-from sandbox.worker import child, split, walls, wire
+from sandbox.worker import child, linux, split, walls, wire
 from sandbox.worker.memory import STEP, Memory, Output, Stream
 from sandbox.worker.namespaces import Nursery
 from sandbox.worker.seccomp import ProgramFilter
 from sandbox.worker.supervise import Process, Supervisor
 from sandbox.worker.sweep import Sweeper
 
-WARM = (
-    "bisect cmath collections copy datetime functools heapq itertools json math operator random re "
-    "string struct time typing"
-)
-"""Modules that programs use often: loaded once, before the walls. More would make forks dearer."""
+WARM = "bisect collections functools heapq itertools math operator random re string time typing"
+"""Modules that programs use often: loaded once, before the walls. Each makes every fork dearer:
+the next ones in frequency (cmath, array, copy, datetime, json) cost more here than they save."""
 
 
 class Zygote:
     """The loop: a job, a fork, its supervision, a report."""
 
     def __init__(
-        self, control: int, parent: int, nursery: Nursery | None, native: Any, *, filtered: bool
+        self, control: int, parent: int, nursery: Nursery | None, filters: ProgramFilter | None
     ) -> None:
-        self.control, self.parent, self.nursery, self.native = control, parent, nursery, native
-        self.filters = ProgramFilter() if filtered else None
+        self.control, self.parent = control, parent
+        self.nursery, self.filters = nursery, filters
         self.sweeper = Sweeper("/tmp") if nursery is not None else None
         self.payload = Memory(1 << 20, inherited=True)
         self.results = Memory(1 << 20, inherited=False)
         self.verdicts = Memory(1 << 20, inherited=False)
         self.output = Memory(1 << 18, inherited=False)
-
-    def greet(self, refused: str) -> None:
-        """Tell the pool that the walls are up, or what the kernel ``refused``."""
-        text = refused.encode()
-        self._write([memoryview(wire.FRAME.pack(wire.READY, len(text)) + text)])
 
     def run(self) -> None:
         """Serve jobs until the pool is gone."""
@@ -113,25 +107,17 @@ class Zygote:
         line: int | None,
         body: Callable[[], None],
     ) -> None:
-        pid = self._forked()
+        pid = os.fork() if self.nursery is None else self.nursery.fork()
         if pid == 0:
             try:
                 out, result = supervisor.output.write_fd, frames.write_fd
                 apart = self.nursery is not None
-                if self.native is not None:
-                    child.enter_native(self.native, job, (out, result, line), self.filters, apart)
-                else:
-                    child.enter(job, out, result, line, self.filters, apart=apart)
+                child.enter(job, out, result, line, self.filters, apart=apart)
                 body()
                 child.finish()
             finally:
                 os._exit(71)  # whatever went wrong here: no result
         supervisor.add(Process(pid, frames))
-
-    def _forked(self) -> int:
-        if self.nursery is not None:
-            return self.nursery.fork()
-        return os.fork() if self.native is None else self.native.fork(-1)
 
     def _report(self, supervisor: Supervisor) -> None:
         report, pieces = supervisor.report()
@@ -150,12 +136,76 @@ class Zygote:
                 pieces[0] = pieces[0][count:]
 
 
+def greet(control: int, refused: str) -> None:
+    """Tell the pool that the walls are up, or what the kernel ``refused``."""
+    text = refused.encode()
+    os.write(control, wire.FRAME.pack(wire.READY, len(text)) + text)
+
+
+def serve_natively(
+    native: Any, control: int, parent: int, nursery: Nursery | None, filters: ProgramFilter | None
+) -> None:
+    """Do what :class:`Zygote` does, by the C extension, which returns in programs' processes only."""
+    sweeper = Sweeper("/tmp") if nursery is not None else None
+    bodies = (
+        child.run_data,
+        lambda code, _: split.run_candidate(code),
+        lambda tests, _: split.run_tester(tests),
+    )
+    try:
+        role, *payload = native.serve(
+            control,
+            parent,
+            nursery.home if nursery is not None else -1,
+            os.cpu_count() or 1,
+            filters.code if filters is not None else bytearray(),
+            filters.places if filters is not None else b"",
+            sweeper.folder if sweeper is not None else -1,
+            sweeper.sweep if sweeper is not None else None,
+        )
+        bodies[role](*payload)
+        child.finish()
+    finally:
+        os._exit(71)  # whatever went wrong here: no result
+
+
 def load_extension(path: str) -> Any:
     """Load the C extension."""
     loader = ExtensionFileLoader("_walls", path)
     module = module_from_spec(ModuleSpec("_walls", loader, origin=path))
     loader.exec_module(module)
     return module
+
+
+REHEARSED = b"""
+import math
+from typing import List
+def f(numbers: List[int], text: str = "") -> list:
+    '''A program like many.'''
+    found = {}
+    for i, n in enumerate(sorted(numbers)):
+        if n % 2 == 0 and n not in found:
+            found[n] = [str(i) + text, float(n), math.sqrt(abs(n))]
+    return [(k, v) for k, v in found.items()] + [x for x in range(3) if x > 1]
+class C:
+    def __init__(self, x): self.x = x
+"""
+REHEARSALS = 32
+"""Python makes a function's code its own after some calls; it is to do so here, not in each child."""
+
+
+def rehearse() -> None:
+    """Run a program as programs are run, so that a child finds done what is done only once.
+
+    The first compilation in a process makes the compiler's own types: 250 pages of memory.
+    """
+    calls = [("", b"m" + marshal.dumps((([3, 2, 8, -4], "a"), {}), 2), ()) for _ in range(3)]
+    inputs = marshal.dumps(("f", "", calls), 2)
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    for code in [REHEARSED] * REHEARSALS + [b"def f(", b"def f(): return []"]:
+        child.run_data(memoryview(code), memoryview(inputs), nothing)
+    os.close(nothing)
+    del sys.modules[child.NAME]
 
 
 def _ignored(**_: Any) -> None:
@@ -183,15 +233,23 @@ def main(level: str, extension: str, control: int, parent: int) -> None:
     At level A it is another process that goes on from the walls: the buffers are made after them.
     """
     native = load_extension(extension) if extension else None
+    if native is None:
+        from sandbox.worker import linux_ctypes
+
+    linux.use(native or linux_ctypes)
     warm_up()
+    rehearse()
     refused, nursery = "", None
     try:
-        nursery = walls.raise_walls(level, native)
+        nursery = walls.raise_walls(level)
     except OSError as error:
         refused = str(error)
-    zygote = Zygote(control, parent, nursery, native, filtered=level != "D")
-    zygote.greet(refused)
-    if not refused:
-        gc.collect()
-        gc.freeze()
-        zygote.run()
+    greet(control, refused)
+    if refused:
+        return
+    filters = ProgramFilter() if level != "D" else None
+    gc.collect()
+    gc.freeze()
+    if native is not None:
+        serve_natively(native, control, parent, nursery, filters)
+    Zygote(control, parent, nursery, filters).run()
