@@ -17,10 +17,12 @@ class Prepared:
     def __init__(self, tests: Tests) -> None:
         self.tests = tests
         self.data = tests.mode == "data"
+        self.shareable = self.data and not tests.setup_code
         if self.data:
             calls = [(call.function, _packed(call), views(call)) for call in tests.calls]
             self.payload = marshal.dumps((tests.entry_point, tests.setup_code, calls), _MARSHAL)
             self.expected = [_expected(call) for call in tests.calls]
+            self.passing = _passing(self.expected)
         else:
             parts = (tests.entry_point, tests.setup_code, tests.test_code)
             self.payload = marshal.dumps(parts, _MARSHAL)
@@ -85,13 +87,42 @@ def _expected(call: Call) -> bytes | None:
     return encoded if codec.decode(encoded) == codec.decode(encoded) else None
 
 
+def _passing(expected: list[bytes | None]) -> bytes | None:
+    """Return the frames of a candidate that surely passes; None where only a look can tell."""
+    pieces: list[bytes] = []
+    for body in expected:
+        if body is None:
+            return None
+        pieces += (wire.FRAME.pack(wire.VALUE, len(body)), body)
+    return b"".join([*pieces, wire.FRAME.pack(wire.DONE, 0)])
+
+
 def job(program: Program, prepared: Prepared, limits: Limits) -> list[bytes]:
     """Return the pieces to write to a zygote."""
-    code = program.code.encode("utf-8", "surrogatepass")
-    inputs, tester = (len(prepared.payload), 0) if prepared.data else (0, len(prepared.payload))
-    header = wire.JOB.pack(
+    code = _encoded(program)
+    if prepared.data:
+        header = _header(wire.DATA, limits, len(code), len(prepared.payload), 0)
+    else:
+        header = _header(wire.SPLIT, limits, len(code), 0, len(prepared.payload))
+    return [header, code, prepared.payload]
+
+
+def shared_job(programs: list[tuple[Program, Prepared]], limits: Limits) -> list[bytes]:
+    """Return the pieces of a job whose programs may share a process."""
+    pairs = [(_encoded(program), prepared.payload) for program, prepared in programs]
+    inputs = marshal.dumps(pairs, _MARSHAL)
+    return [_header(wire.SHARED, limits, 0, len(inputs), 0), inputs]
+
+
+def _encoded(program: Program) -> bytes:
+    return program.code.encode("utf-8", "surrogatepass")
+
+
+def _header(kind: int, limits: Limits, code: int, inputs: int, tester: int) -> bytes:
+    """Return a job's header; the last three are sizes in bytes."""
+    return wire.JOB.pack(
         wire.MAGIC,
-        wire.DATA if prepared.data else wire.SPLIT,
+        kind,
         limits.cpu_s,
         limits.wall_s,
         limits.memory_mb,
@@ -100,8 +131,7 @@ def job(program: Program, prepared: Prepared, limits: Limits) -> list[bytes]:
         limits.open_files,
         limits.processes,
         limits.file_mb,
-        len(code),
+        code,
         inputs,
         tester,
     )
-    return [header, code, prepared.payload]

@@ -14,7 +14,10 @@ import sysconfig
 import tempfile
 from pathlib import Path
 
-SOURCES = [Path(__file__).parent / "worker" / name for name in ("_walls.c", "_serve.c", "_walls.h")]
+SOURCES = [
+    Path(__file__).parent / "worker" / name
+    for name in ("_walls.c", "_supervise.c", "_serve.c", "_walls.h", "_serve.h")
+]
 SWITCH = "KENT_SANDBOX_NATIVE"
 """Environment variable: ``0`` keeps the extension from being used."""
 
@@ -58,7 +61,17 @@ def _cache() -> Path:
 def _compile(compiler: str, include: Path, target: Path) -> None:
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         made = Path(folder, target.name)
-        command = [compiler, "-O2", "-shared", "-fPIC", "-Wall", f"-I{include}", "-o", str(made)]
+        command = [
+            compiler,
+            "-O2",
+            "-shared",
+            "-fPIC",
+            "-fvisibility=hidden",
+            "-Wall",
+            f"-I{include}",
+            "-o",
+            str(made),
+        ]
         subprocess.run(
             [*command, *(str(source) for source in SOURCES if source.suffix == ".c")],
             check=True,

@@ -15,8 +15,9 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from sandbox.jobs import Prepared, Preparer, job
-from sandbox.judge import NotJudgedError, judge
+from sandbox.bundles import Bundle, Settled, Task, take
+from sandbox.jobs import Preparer
+from sandbox.judge import NotJudgedError
 from sandbox.process import ZygoteGone, ZygoteProcess
 from sandbox.types import Failure, Limits, Program, Verdict, Word
 from sandbox.worker import wire
@@ -27,24 +28,12 @@ GRACE_S = 10.0
 
 
 @dataclass
-class Task:
-    """A program on its way; ``deliver`` takes its verdict, ``wanted`` says if anyone still does."""
-
-    program: Program
-    deliver: Callable[[Verdict], None]
-    wanted: Callable[[], bool]
-    prepared: Prepared
-    limits: Limits
-    attempts: int = 0
-
-
-@dataclass
 class Worker:
-    """A zygote and what it is doing: the first task runs, one more may wait behind it."""
+    """A zygote and what it is doing: the first bundle runs, one more may wait behind it."""
 
     zygote: ZygoteProcess
     ready: bool = False
-    tasks: deque[Task] = field(default_factory=deque)
+    bundles: deque[Bundle] = field(default_factory=deque)
     slow: bool = False
     overdue: float = 0.0
 
@@ -52,8 +41,8 @@ class Worker:
 class Pool:
     """Keeps up to ``size`` zygotes of ``level``; ``submit`` from any thread."""
 
-    def __init__(self, size: int, level: str, version: str) -> None:
-        self.size, self.level, self._version = size, level, version
+    def __init__(self, size: int, level: str, version: str, *, share: bool) -> None:
+        self.size, self.level, self._version, self._share = size, level, version, share
         self._queue: deque[Task] = deque()
         self._workers: list[Worker] = []
         self._preparer = Preparer()
@@ -74,7 +63,9 @@ class Pool:
     ) -> None:
         """Queue a program."""
         prepared = self._preparer.prepared(program.tests)
-        task = Task(program, deliver, wanted, prepared, program.limits or limits)
+        task = Task(
+            program, deliver, wanted, prepared, program.limits or limits, alone=not self._share
+        )
         with self._lock:
             if self._closing:
                 raise RuntimeError("the sandbox is closed")
@@ -118,22 +109,19 @@ class Pool:
             self._replace_overdue()
 
     def _patience(self) -> float | None:
-        due = [worker.overdue for worker in self._workers if worker.tasks]
+        due = [worker.overdue for worker in self._workers if worker.bundles]
         return max(0.0, min(due) - time.monotonic()) if due else None
 
     def _give_out(self) -> None:
-        while self._queue:
-            worker = self._free()
-            if worker is None:
-                return
-            task = self._queue.popleft()
-            if task.wanted():
-                self._give(worker, task)
+        while self._queue and (worker := self._free()) is not None:
+            bundle = take(self._queue, -(-len(self._queue) // (2 * self.size)))
+            if bundle is not None:
+                self._give(worker, bundle)
 
     def _free(self) -> Worker | None:
         """The zygote to take the next program: an idle one, else one whose program is young."""
         for worker in self._workers:
-            if worker.ready and not worker.tasks:
+            if worker.ready and not worker.bundles:
                 return worker
         starting = sum(not worker.ready for worker in self._workers)
         while len(self._workers) < self.size and starting < len(self._queue):
@@ -141,7 +129,7 @@ class Pool:
             starting += 1
         if starting:
             return None  # it will be idle soon
-        young = (w for w in self._workers if w.ready and len(w.tasks) == 1 and not w.slow)
+        young = (w for w in self._workers if w.ready and len(w.bundles) == 1 and not w.slow)
         return next(young, None)
 
     def _start(self) -> None:
@@ -149,12 +137,12 @@ class Pool:
         self._workers.append(worker)
         self._selector.register(worker.zygote, selectors.EVENT_READ, worker)
 
-    def _give(self, worker: Worker, task: Task) -> None:
-        if not worker.tasks:
-            worker.overdue = _overdue(task)
-        worker.tasks.append(task)
+    def _give(self, worker: Worker, bundle: Bundle) -> None:
+        if not worker.bundles:
+            worker.overdue = _overdue(bundle)
+        worker.bundles.append(bundle)
         try:
-            if not worker.zygote.send(job(task.program, task.prepared, task.limits)):
+            if not worker.zygote.send(bundle.job()):
                 both = selectors.EVENT_READ | selectors.EVENT_WRITE
                 self._selector.modify(worker.zygote, both, worker)
         except ZygoteGone as error:
@@ -180,25 +168,31 @@ class Pool:
                 raise ZygoteGone(f"level {self.level}: {refused}")
             worker.ready = refused is not None
             return
-        while worker.tasks and (found := worker.zygote.report()) is not None:
+        while worker.bundles and (found := worker.zygote.report()) is not None:
             report, parts = found
             if report.why == wire.RETURNED:
                 worker.slow = True
-                self._queue.appendleft(worker.tasks.pop())
+                self._queue.extendleft(reversed(worker.bundles.pop().tasks))
             else:
                 self._finish(worker, report, parts)
 
     def _finish(self, worker: Worker, report: wire.Report, parts: list[bytes]) -> None:
-        """Judge what the first task's program did, and deliver the verdict."""
-        task = worker.tasks[0]
-        word, failure = judge(report, parts, task.prepared, task.limits)
-        worker.tasks.popleft()
+        """Judge what the first bundle's process did, and deliver the verdicts."""
+        settled, again = worker.bundles[0].settle(report, parts)
+        worker.bundles.popleft()
         worker.slow = False
-        if worker.tasks:
-            worker.overdue = _overdue(worker.tasks[0])
-        task.deliver(
+        if worker.bundles:
+            worker.overdue = _overdue(worker.bundles[0])
+        self._queue.extendleft(reversed(again))
+        for each in settled:
+            self._deliver(each)
+
+    def _deliver(self, settled: Settled) -> None:
+        word, failure = settled.finding
+        report, parts = settled.report, settled.parts
+        settled.task.deliver(
             Verdict(
-                key=task.program.key,
+                key=settled.task.program.key,
                 word=word,
                 failure=failure,
                 cpu_s=report.cpu_s,
@@ -217,12 +211,13 @@ class Pool:
         with contextlib.suppress(KeyError):
             self._selector.unregister(worker.zygote)
         worker.zygote.close()
-        tasks, worker.tasks = worker.tasks, deque()
-        if not tasks and not worker.ready:
+        bundles, worker.bundles = worker.bundles, deque()
+        if not bundles and not worker.ready:
             self._fail_start(why)
-        while len(tasks) > 1:
-            self._queue.appendleft(tasks.pop())  # it had not begun
-        for task in tasks:
+        while len(bundles) > 1:
+            self._queue.extendleft(reversed(bundles.pop().tasks))  # it had not begun
+        for task in bundles[0].tasks if bundles else ():
+            task.alone = True
             self._try_again(task, why)
 
     def _fail_start(self, why: str) -> None:
@@ -247,20 +242,21 @@ class Pool:
     def _replace_overdue(self) -> None:
         now = time.monotonic()
         for worker in list(self._workers):
-            if worker.tasks and now > worker.overdue:
+            if worker.bundles and now > worker.overdue:
                 worker.zygote.process.kill()
                 self._lose(worker, "the zygote did not answer")
 
     def _drop_unwanted(self) -> None:
         """Stop programs whose verdict nobody waits for: their zygotes go with them."""
         for worker in list(self._workers):
-            if worker.tasks and not worker.tasks[0].wanted():
-                worker.tasks.popleft()
-                waiting, worker.tasks = worker.tasks, deque()
-                self._queue.extendleft(waiting)
+            if worker.bundles and not worker.bundles[0].wanted:
+                worker.bundles.popleft()
+                for bundle in worker.bundles:
+                    self._queue.extendleft(reversed(bundle.tasks))
+                worker.bundles.clear()
                 self._lose(worker, "cancelled")
 
 
-def _overdue(task: Task) -> float:
-    """By when a zygote that begins the task now must have reported it."""
-    return time.monotonic() + task.limits.wall_s + GRACE_S
+def _overdue(bundle: Bundle) -> float:
+    """By when a zygote that begins the bundle now must have reported it."""
+    return time.monotonic() + bundle.limits.wall_s + GRACE_S

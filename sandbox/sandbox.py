@@ -12,7 +12,7 @@ from sandbox.levels import choose
 from sandbox.pool import Pool
 from sandbox.types import Limits, Program, Verdict
 
-SANDBOX_VERSION = "2"
+SANDBOX_VERSION = "3"
 """Changes whenever a program could get another verdict than before."""
 
 _DEFAULTS = Limits()
@@ -25,13 +25,20 @@ class Sandbox:
         workers: programs that run at once; by default as many as there are cores.
         limits: for programs that bring none.
         level: ``auto`` for the highest that works here, or one of the levels by name.
+        share: let programs that can touch nothing but their own share a process; the verdicts are
+            the same without it.
 
     Raises:
         LevelError: the level does not work on this machine.
     """
 
     def __init__(
-        self, *, workers: int | None = None, limits: Limits = _DEFAULTS, level: str = "auto"
+        self,
+        *,
+        workers: int | None = None,
+        limits: Limits = _DEFAULTS,
+        level: str = "auto",
+        share: bool = True,
     ) -> None:
         if workers is not None and workers < 1:
             raise ValueError(f"workers must be at least 1, not {workers}")
@@ -39,7 +46,7 @@ class Sandbox:
         self.limits = limits
         self.level = choose(level)
         self.version = SANDBOX_VERSION
-        self._pool = Pool(self.workers, self.level, self.version)
+        self._pool = Pool(self.workers, self.level, self.version, share=share)
         self._streams: set[_Stream] = set()
 
     def run(self, program: Program) -> Verdict:
@@ -52,7 +59,7 @@ class Sandbox:
         ``programs`` is read lazily, in a thread of its own, a few ahead of the verdicts that were
         taken; it may block. What it raises is raised here, after the verdicts of those before.
         """
-        stream = _Stream(self._pool, self.limits, window=8 * self.workers + 8)
+        stream = _Stream(self._pool, self.limits, window=32 * self.workers + 8)
         self._streams.add(stream)
         try:
             yield from stream.verdicts(programs)

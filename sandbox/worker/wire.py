@@ -1,7 +1,8 @@
 """The messages between the pool and a zygote: fixed headers, then bytes.
 
-Pool to zygote: ``JOB`` and its payloads, at most one job ahead of the one that runs. Zygote to pool:
-one ``REPORT`` and its payloads for each job, in order, but for a job that is given back. What a program itself wrote (its frames) is carried as opaque bytes.
+Pool to zygote: ``JOB`` and its payloads, at most one job ahead of the one that runs. Zygote to
+pool: one ``REPORT`` and its payloads for each job, in order, but for a job that is given back. What
+a program itself wrote (its frames) is carried as opaque bytes.
 """
 
 import struct
@@ -13,7 +14,7 @@ MAGIC = 0x4B454E54
 # sizes of: the candidate's code, its tests' inputs, the tester's payload.
 JOB = struct.Struct("<IIddIIIIIIIII")
 
-DATA, SPLIT = 0, 1
+DATA, SPLIT, SHARED = 0, 1, 2
 
 
 class Job(NamedTuple):
@@ -55,8 +56,8 @@ class Report(NamedTuple):
     tail_size: int
 
 
-# Why a program ended: by itself, or stopped by the zygote for one of its limits. RETURNED is no end:
-# the job that waited behind a long program comes back, for another zygote to take.
+# Why a program ended: by itself, or stopped by the zygote for one of its limits. RETURNED is no
+# end: the job that waited behind a long program comes back, for another zygote to take.
 ENDED, CPU, WALL, RESULT_CAP, RETURNED = range(5)
 
 RETURN_S = 0.05
@@ -65,3 +66,8 @@ RETURN_S = 0.05
 # Frames that a program or a tester writes: a tag, a length, a body.
 FRAME = struct.Struct("<cI")
 READY, VALUE, RAISED, SYNTAX, DONE, VERDICT = b"K", b"V", b"X", b"Y", b"Z", b"P"
+
+# One of several programs that share a process: the CPU and wall seconds that it took and its
+# frames, or nothing, where it must have a process of its own.
+PROGRAM = b"G"
+SPENT = struct.Struct("<dd")

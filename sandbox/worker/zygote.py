@@ -5,7 +5,6 @@ that the results of one program cannot be found by the next. It ends when its po
 """
 
 import gc
-import marshal
 import os
 import select
 import socket
@@ -15,7 +14,7 @@ from importlib.machinery import ExtensionFileLoader, ModuleSpec
 from importlib.util import module_from_spec
 from typing import Any
 
-from sandbox.worker import child, linux, split, walls, wire
+from sandbox.worker import child, linux, rehearsal, shared, split, walls, wire
 from sandbox.worker.memory import STEP, Memory, Output, Stream
 from sandbox.worker.namespaces import Nursery
 from sandbox.worker.seccomp import ProgramFilter
@@ -78,7 +77,14 @@ class Zygote:
         else:
             inputs = payload[job.code_size :]
             frames = Stream(self.results, job.result_bytes)
-            self._fork(job, supervisor, frames, None, lambda: child.run_data(code, inputs))
+            alone = job.kind == wire.DATA
+            self._fork(
+                job,
+                supervisor,
+                frames,
+                None,
+                lambda: child.run_data(code, inputs) if alone else shared.run_shared(inputs),
+            )
         self.payload.wipe()
         supervisor.run()
         clean = self.sweeper is None or self.sweeper.sweep()
@@ -145,12 +151,13 @@ def greet(control: int, refused: str) -> None:
 def serve_natively(
     native: Any, control: int, parent: int, nursery: Nursery | None, filters: ProgramFilter | None
 ) -> None:
-    """Do what :class:`Zygote` does, by the C extension, which returns in programs' processes only."""
+    """Do what :class:`Zygote` does, in C; it returns in programs' own processes only."""
     sweeper = Sweeper("/tmp") if nursery is not None else None
     bodies = (
         child.run_data,
         lambda code, _: split.run_candidate(code),
         lambda tests, _: split.run_tester(tests),
+        lambda _, programs: shared.run_shared(programs),
     )
     try:
         role, *payload = native.serve(
@@ -177,37 +184,6 @@ def load_extension(path: str) -> Any:
     return module
 
 
-REHEARSED = b"""
-import math
-from typing import List
-def f(numbers: List[int], text: str = "") -> list:
-    '''A program like many.'''
-    found = {}
-    for i, n in enumerate(sorted(numbers)):
-        if n % 2 == 0 and n not in found:
-            found[n] = [str(i) + text, float(n), math.sqrt(abs(n))]
-    return [(k, v) for k, v in found.items()] + [x for x in range(3) if x > 1]
-class C:
-    def __init__(self, x): self.x = x
-"""
-REHEARSALS = 32
-"""Python makes a function's code its own after some calls; it is to do so here, not in each child."""
-
-
-def rehearse() -> None:
-    """Run a program as programs are run, so that a child finds done what is done only once.
-
-    The first compilation in a process makes the compiler's own types: 250 pages of memory.
-    """
-    calls = [("", b"m" + marshal.dumps((([3, 2, 8, -4], "a"), {}), 2), ()) for _ in range(3)]
-    inputs = marshal.dumps(("f", "", calls), 2)
-    nothing = os.open(os.devnull, os.O_WRONLY)
-    for code in [REHEARSED] * REHEARSALS + [b"def f(", b"def f(): return []"]:
-        child.run_data(memoryview(code), memoryview(inputs), nothing)
-    os.close(nothing)
-    del sys.modules[child.NAME]
-
-
 def _ignored(**_: Any) -> None:
     """Stand in for ``os.register_at_fork``: random is not to be seeded anew in every program."""
 
@@ -219,8 +195,6 @@ def warm_up() -> None:
         __import__(name)
     os.register_at_fork = register
     sys.modules["random"].seed(0)
-    for name in [name for name in sys.modules if name.split(".")[0] == "sandbox"]:
-        del sys.modules[name]  # a program finds nothing of ours by name
     os.environ.clear()
     os.environ.update(HOME="/tmp", TMPDIR="/tmp", PATH="/usr/bin:/bin", LANG="C.UTF-8")
     sys.argv[:] = ["candidate"]
@@ -236,9 +210,13 @@ def main(level: str, extension: str, control: int, parent: int) -> None:
     if native is None:
         from sandbox.worker import linux_ctypes
 
-    linux.use(native or linux_ctypes)
+        linux.use(linux_ctypes)
+    else:
+        linux.use(native)
     warm_up()
-    rehearse()
+    rehearsal.rehearse()
+    for name in [name for name in sys.modules if name.split(".")[0] == "sandbox"]:
+        del sys.modules[name]  # a program finds nothing of ours by name
     refused, nursery = "", None
     try:
         nursery = walls.raise_walls(level)
