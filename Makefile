@@ -8,7 +8,8 @@ READY := $(VENV)/.ready
 MODEL ?= qwen2.5-coder-0.5b-instruct
 PYTEST_ARGS ?=
 
-.PHONY: run setup weights test test-vllm test-slow lint format bench-overlap bench-generators clean
+.PHONY: run setup weights test test-vllm test-slow lint format bench-overlap bench-generators \
+	bench-sandbox clean
 
 run: setup weights
 	$(BIN)/kent daemon start --foreground --rounds 1
@@ -54,6 +55,11 @@ bench-overlap: setup weights
 bench-generators: setup weights
 	$(BIN)/pip install -q -c constraints.txt -e '.[openvino]'
 	$(BIN)/python scripts/bench_generators.py llama.cpp openvino --repeat 2
+
+# evalplus's own requirements are a whole evaluation suite: only what its judge imports is installed.
+bench-sandbox: setup
+	$(BIN)/pip install -q --no-deps evalplus==0.3.1 appdirs wget tempdir multipledispatch
+	$(BIN)/kent benchmark sandbox
 
 clean:
 	rm -rf $(VENV) .venv-vllm build *.egg-info

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from kent.cli_app import App, json_option, pass_app, print_json, say
+from kent.cli_benchmark import benchmark
 from kent.cli_daemon import daemon
 from kent.cli_model import model
 from kent.cli_state import state
@@ -118,7 +119,7 @@ def _print_report(app: App) -> None:
         render_terminal(build(store), Console())
 
 
-for group in (daemon, model, tasks, state):
+for group in (daemon, model, tasks, state, benchmark):
     cli.add_command(group)
 
 

@@ -15,11 +15,12 @@ from sandbox.errors import ConversionError, LevelError, SandboxError
 from sandbox.levels import describe
 from sandbox.sandbox import SANDBOX_VERSION, Sandbox
 from sandbox.tests_json import tests_from_json, tests_hash, tests_to_json
-from sandbox.types import Call, Failure, Limits, Program, Tests, Verdict, Word
+from sandbox.types import Call, CallTrace, Failure, Limits, Program, Tests, Verdict, Word
 
 __all__ = [
     "SANDBOX_VERSION",
     "Call",
+    "CallTrace",
     "ConversionError",
     "Failure",
     "LevelError",

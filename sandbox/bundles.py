@@ -11,12 +11,15 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from sandbox.coverage import judge_traced
 from sandbox.jobs import Prepared, job, shared_job
 from sandbox.judge import Finding, NotJudgedError, frames_of, judge, judge_data
-from sandbox.types import Limits, Program, Verdict
+from sandbox.types import CallTrace, Limits, Program, Verdict
 from sandbox.worker import wire
 
 MOST = 8
+TRACED_TIMES = 8
+"""How much more time a traced program gets: the slowest loops take so many times as long."""
 SHARED_CPU_S = 0.5
 SHARED_WALL_S = 5.0
 SHARED_RESULT_BYTES = 1 << 24
@@ -38,7 +41,16 @@ class Task:
     alone: bool = False
 
     def __post_init__(self) -> None:
-        if not self.prepared.shareable or _UNLIKELY.search(self.program.code):
+        if self.program.trace:
+            if not self.prepared.data:
+                raise ValueError(f"lines are traced in data mode only: {self.program.key}")
+            self.limits = replace(
+                self.limits,
+                cpu_s=TRACED_TIMES * self.limits.cpu_s,
+                wall_s=TRACED_TIMES * self.limits.wall_s,
+            )
+            self.alone = True
+        elif not self.prepared.shareable or _UNLIKELY.search(self.program.code):
             self.alone = True
 
 
@@ -50,6 +62,7 @@ class Settled:
     finding: Finding
     report: wire.Report
     parts: list[bytes]
+    trace: tuple[CallTrace, ...] = ()
 
 
 @dataclass(eq=False)
@@ -93,6 +106,9 @@ class Bundle:
         if len(self.tasks) > 1:
             return self._settle_shared(report, parts)
         task = self.tasks[0]
+        if task.program.trace:
+            found, trace = judge_traced(report, parts[0], task.prepared, task.limits)
+            return [Settled(task, found, report, parts, trace)], []
         finding = judge(report, parts, task.prepared, task.limits)
         return [Settled(task, finding, report, parts)], []
 

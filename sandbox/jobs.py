@@ -101,7 +101,8 @@ def job(program: Program, prepared: Prepared, limits: Limits) -> list[bytes]:
     """Return the pieces to write to a zygote."""
     code = _encoded(program)
     if prepared.data:
-        header = _header(wire.DATA, limits, len(code), len(prepared.payload), 0)
+        kind = wire.TRACED if program.trace else wire.DATA
+        header = _header(kind, limits, len(code), len(prepared.payload), 0)
     else:
         header = _header(wire.SPLIT, limits, len(code), 0, len(prepared.payload))
     return [header, code, prepared.payload]

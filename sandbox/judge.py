@@ -18,7 +18,7 @@ from sandbox.worker import wire
 TEXT_MAX = 300
 
 
-_READY = wire.FRAME.pack(wire.READY, 0)
+READY = wire.FRAME.pack(wire.READY, 0)
 _NAMES = {int(number): number.name for number in signal.Signals}
 
 
@@ -41,9 +41,9 @@ def judge(report: wire.Report, parts: list[bytes], prepared: Prepared, limits: L
     Raises:
         NotJudgedError: a process never got as far as running anything.
     """
-    if not parts[0].startswith(_READY):
+    if not parts[0].startswith(READY):
         raise NotJudgedError("a program's process could not be locked down")
-    raw = parts[0][len(_READY) :]
+    raw = parts[0][len(READY) :]
     if prepared.data:
         return judge_data(report, raw, prepared, limits)
     return _judge_split(report, list(frames_of(raw)), parts[1], limits)
@@ -64,25 +64,25 @@ def frames_of(raw: bytes) -> Iterator[tuple[bytes, bytes]]:
 def judge_data(report: wire.Report, raw: bytes, prepared: Prepared, limits: Limits) -> Finding:
     """Return the finding in data mode from the frames that a candidate wrote."""
     calls = prepared.tests.calls
-    if raw == prepared.passing and _stopped(report, limits) is None:
+    if raw == prepared.passing and stopped(report, limits) is None:
         return (Word.PASSED, None)
     frames = list(frames_of(raw))
     for index, (tag, body) in enumerate(frames):
         if tag != wire.VALUE or index >= len(calls):
             break
-        wrong = _wrong(body, prepared.expected[index], calls[index], index)
-        if wrong is not None:
-            return wrong
+        bad = wrong(body, prepared.expected[index], calls[index], index)
+        if bad is not None:
+            return bad
     complete = [tag for tag, _ in frames] == [wire.VALUE] * len(calls) + [wire.DONE]
-    stopped = _stopped(report, limits)
-    if stopped is not None:
-        return stopped
+    stop = stopped(report, limits)
+    if stop is not None:
+        return stop
     if complete:
         return (Word.PASSED, None)
-    return _raised(frames) or _ended(report.status)
+    return raised(frames) or ended(report.status)
 
 
-def _wrong(body: bytes, expected: bytes | None, call: Call, index: int) -> Finding | None:
+def wrong(body: bytes, expected: bytes | None, call: Call, index: int) -> Finding | None:
     """Tell what is wrong with a call's value; None when it satisfies the call."""
     if expected is not None and body == expected:
         return None
@@ -109,7 +109,7 @@ def _short(value: Any) -> str:
         return f"a {type(value).__name__}"
 
 
-def _stopped(report: wire.Report, limits: Limits) -> Finding | None:
+def stopped(report: wire.Report, limits: Limits) -> Finding | None:
     """Tell what the zygote stopped the program for, or the kernel."""
     if report.why == wire.WALL:
         return (Word.TIMEOUT, Failure(type="WallTime", text=f"over {limits.wall_s:g} s"))
@@ -121,7 +121,7 @@ def _stopped(report: wire.Report, limits: Limits) -> Finding | None:
     return None
 
 
-def _raised(frames: list[tuple[bytes, bytes]]) -> Finding | None:
+def raised(frames: list[tuple[bytes, bytes]]) -> Finding | None:
     """Return the exception that the last frame tells of."""
     if not frames or frames[-1][0] not in (wire.RAISED, wire.SYNTAX):
         return None
@@ -150,7 +150,7 @@ def _failure(body: bytes) -> Failure:
     )
 
 
-def _ended(status: int) -> Finding:
+def ended(status: int) -> Finding:
     """Return a process that ended without its result, by how it ended."""
     if os.WIFSIGNALED(status):
         number = os.WTERMSIG(status)
@@ -166,9 +166,9 @@ def _judge_split(
     said = list(frames_of(tester))
     if said[:1] != [(wire.READY, b"")]:
         raise NotJudgedError("the tests' process could not be locked down")
-    stopped = _stopped(report, limits)
-    if stopped is not None:
-        return stopped
+    stop = stopped(report, limits)
+    if stop is not None:
+        return stop
     verdict = decode(said[1][1]) if [tag for tag, _ in said[1:]] == [wire.VERDICT] else ("none",)
     if verdict[0] == "passed" and report.tester_status == 0:
         return (Word.PASSED, None)
@@ -180,5 +180,5 @@ def _judge_split(
     if verdict[0] == "gone":
         if os.WIFSIGNALED(report.status) and os.WTERMSIG(report.status) == signal.SIGKILL:
             return (Word.ERROR, Failure(type="NoResult", text="broke the line to the tests"))
-        return _raised(frames) or _ended(report.status)
+        return raised(frames) or ended(report.status)
     return (Word.ERROR, Failure(type="NoVerdict", text="the tests ended without a verdict"))

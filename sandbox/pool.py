@@ -202,6 +202,7 @@ class Pool:
                 output_tail=parts[3].decode("utf-8", "replace"),
                 level=self.level,
                 version=self._version,
+                trace=settled.trace,
             )
         )
 

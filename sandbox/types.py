@@ -84,12 +84,29 @@ class Tests:
 
 @dataclass(frozen=True)
 class Program:
-    """A candidate, what it is judged by, and a ``key`` that its verdict will carry."""
+    """A candidate, what it is judged by, and a ``key`` that its verdict will carry.
+
+    ``trace`` asks for the lines that each call reaches; it takes several times as long, for which
+    the limits are raised, and needs tests in data mode.
+    """
 
     key: str
     code: str
     tests: Tests
     limits: Limits | None = None
+    trace: bool = False
+
+
+@dataclass(frozen=True)
+class CallTrace:
+    """How one call went and which of the candidate's lines it reached; ``call`` None: the import.
+
+    The lines are the candidate's own word: it could hide some, but not change a verdict by that.
+    """
+
+    call: int | None
+    word: Word
+    lines: frozenset[int]
 
 
 @dataclass(frozen=True)
@@ -116,6 +133,7 @@ class Verdict:
     output_tail: str = ""
     level: str = ""
     version: str = ""
+    trace: tuple[CallTrace, ...] = ()
 
     @property
     def passed(self) -> bool:

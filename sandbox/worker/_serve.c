@@ -39,7 +39,7 @@ static void send_report(struct zygote *z, enum why why, double seconds)
 }
 
 /* In the child: lock down, and tell Python what to do with which bytes. */
-static PyObject *become(struct zygote *z, const struct job *job, enum role role, int line)
+static PyObject *become(struct zygote *z, const struct job *job, int role, int line)
 {
     struct entry entry = {
         z->output.write, z->frames[role == TESTER].write, line, (int)job->cpu_s + BACKSTOP_S,
@@ -53,11 +53,11 @@ static PyObject *become(struct zygote *z, const struct job *job, enum role role,
     PyObject *code = PyMemoryView_FromMemory(at, first, PyBUF_READ);
     Py_ssize_t second = job->kind == SPLIT ? 0 : job->inputs_size;
     PyObject *inputs = PyMemoryView_FromMemory(at + first, second, PyBUF_READ);
-    return Py_BuildValue("iNN", (int)role, code, inputs);
+    return Py_BuildValue("iNN", role, code, inputs);
 }
 
 /* Fork one process of a job; the child gets what `become` gives, the zygote NULL. */
-static PyObject *start(struct zygote *z, const struct job *job, enum role role, int line)
+static PyObject *start(struct zygote *z, const struct job *job, int role, int line)
 {
     begin_stream(&z->frames[role == TESTER], job->result_bytes);
     pid_t pid = fork_program(z->home);
@@ -78,11 +78,11 @@ static PyObject *start_all(struct zygote *z, const struct job *job)
     reserve(&z->payload, size);
     read_exactly(z->control, z->payload.at, size);
     if (job->kind != SPLIT)
-        return start(z, job, job->kind == DATA ? CANDIDATE_DATA : CANDIDATES, -1);
+        return start(z, job, job->kind, -1);
     int line[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, line) < 0)
         _exit(73);
-    PyObject *found = start(z, job, CANDIDATE_SPLIT, line[0]);
+    PyObject *found = start(z, job, SPLIT, line[0]);
     if (found)
         return found;
     wipe(&z->payload);

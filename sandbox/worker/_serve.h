@@ -17,8 +17,10 @@
 #define SCHEDULER_CLOCK 2
 
 enum why { ENDED, CPU, WALL, RESULT_CAP, RETURNED };
-enum kind { DATA, SPLIT, SHARED };
-enum role { CANDIDATE_DATA, CANDIDATE_SPLIT, TESTER, CANDIDATES };
+enum kind { DATA, SPLIT, SHARED, TRACED };
+
+/* What a forked process does: as a job's kind says, but for the second process of SPLIT. */
+enum role { TESTER = 4 };
 
 struct __attribute__((packed)) job {
     uint32_t magic, kind;

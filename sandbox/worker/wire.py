@@ -14,7 +14,7 @@ MAGIC = 0x4B454E54
 # sizes of: the candidate's code, its tests' inputs, the tester's payload.
 JOB = struct.Struct("<IIddIIIIIIIII")
 
-DATA, SPLIT, SHARED = 0, 1, 2
+DATA, SPLIT, SHARED, TRACED = range(4)
 
 
 class Job(NamedTuple):
@@ -71,3 +71,7 @@ READY, VALUE, RAISED, SYNTAX, DONE, VERDICT = b"K", b"V", b"X", b"Y", b"Z", b"P"
 # frames, or nothing, where it must have a process of its own.
 PROGRAM = b"G"
 SPENT = struct.Struct("<dd")
+
+# A line that a traced program reached: the number of the call (-1: at import) and of the line.
+LINE = b"L"
+LINE_AT = struct.Struct("<iI")

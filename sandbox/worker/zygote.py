@@ -14,7 +14,7 @@ from importlib.machinery import ExtensionFileLoader, ModuleSpec
 from importlib.util import module_from_spec
 from typing import Any
 
-from sandbox.worker import child, linux, rehearsal, shared, split, walls, wire
+from sandbox.worker import child, linux, rehearsal, shared, split, traced, walls, wire
 from sandbox.worker.memory import STEP, Memory, Output, Stream
 from sandbox.worker.namespaces import Nursery
 from sandbox.worker.seccomp import ProgramFilter
@@ -24,6 +24,19 @@ from sandbox.worker.sweep import Sweeper
 WARM = "bisect collections functools heapq itertools math operator random re string time typing"
 """Modules that programs use often: loaded once, before the walls. Each makes every fork dearer:
 the next ones in frequency (cmath, array, copy, datetime, json) cost more here than they save."""
+
+
+Body = Callable[[memoryview, memoryview], None]
+
+TESTER = 4
+ROLES: dict[int, Body] = {
+    wire.DATA: child.run_data,
+    wire.SPLIT: lambda code, _: split.run_candidate(code),
+    wire.SHARED: lambda _, programs: shared.run_shared(programs),
+    wire.TRACED: traced.run_traced,
+    TESTER: lambda tests, _: split.run_tester(tests),
+}
+"""What a forked process does: as its job's kind says, but for the second process of SPLIT."""
 
 
 class Zygote:
@@ -77,14 +90,8 @@ class Zygote:
         else:
             inputs = payload[job.code_size :]
             frames = Stream(self.results, job.result_bytes)
-            alone = job.kind == wire.DATA
-            self._fork(
-                job,
-                supervisor,
-                frames,
-                None,
-                lambda: child.run_data(code, inputs) if alone else shared.run_shared(inputs),
-            )
+            run = ROLES[job.kind]
+            self._fork(job, supervisor, frames, None, lambda: run(code, inputs))
         self.payload.wipe()
         supervisor.run()
         clean = self.sweeper is None or self.sweeper.sweep()
@@ -98,12 +105,12 @@ class Zygote:
         with ours, theirs:
             frames = Stream(self.results, job.result_bytes)
             line = ours.fileno()
-            self._fork(job, supervisor, frames, line, lambda: split.run_candidate(code))
+            self._fork(job, supervisor, frames, line, lambda: ROLES[wire.SPLIT](code, code))
             self.payload.wipe()
             tests = self._receive(job.tester_size)
             frames = Stream(self.verdicts, job.result_bytes)
             line = theirs.fileno()
-            self._fork(job, supervisor, frames, line, lambda: split.run_tester(tests))
+            self._fork(job, supervisor, frames, line, lambda: ROLES[TESTER](tests, tests))
 
     def _fork(
         self,
@@ -153,12 +160,6 @@ def serve_natively(
 ) -> None:
     """Do what :class:`Zygote` does, in C; it returns in programs' own processes only."""
     sweeper = Sweeper("/tmp") if nursery is not None else None
-    bodies = (
-        child.run_data,
-        lambda code, _: split.run_candidate(code),
-        lambda tests, _: split.run_tester(tests),
-        lambda _, programs: shared.run_shared(programs),
-    )
     try:
         role, *payload = native.serve(
             control,
@@ -170,7 +171,7 @@ def serve_natively(
             sweeper.folder if sweeper is not None else -1,
             sweeper.sweep if sweeper is not None else None,
         )
-        bodies[role](*payload)
+        ROLES[role](*payload)
         child.finish()
     finally:
         os._exit(71)  # whatever went wrong here: no result

@@ -1,0 +1,38 @@
+"""``kent benchmark``: what is measured honestly, part by part."""
+
+from pathlib import Path
+
+import click
+
+from kent.cli_app import json_option, print_json
+
+
+@click.group()
+def benchmark() -> None:
+    """Measure a part of KENT beside what else there is."""
+
+
+@benchmark.command()
+@click.option("--attacks", type=click.Path(path_type=Path), help="Run a folder's programs instead.")
+@click.option("--rounds", type=click.IntRange(1, 1000), default=3, help="Turns of each contender.")
+@click.option("--level", default="auto", help="With --attacks: A, A', B, C or D.")
+@json_option
+def sandbox(attacks: Path | None, rounds: int, level: str, as_json: bool) -> int:
+    """Time the sandbox beside other harnesses, or attack it.
+
+    A program file begins with `# expect: passed` or `# expect: not-passed`; its function is f, the
+    hidden tests are f(1) = 2, f(2) = 3, f(10) = 11. Exit code 1: not all were contained.
+    """
+    from kent import benchmark as bench
+
+    if attacks is None:
+        document = bench.sandbox_speed(rounds)
+        lines = bench.speed_in_lines(document)
+    else:
+        document = bench.sandbox_attacks(attacks, level)
+        lines = bench.attacks_in_lines(document)
+    if as_json:
+        print_json(document)
+    else:
+        click.echo("\n".join(lines))
+    return 1 if attacks and document["contained"] < document["tried"] else 0
