@@ -1,4 +1,4 @@
-"""The honest benchmark: each part measured beside what else there is, or against what attacks it."""
+"""The honest benchmark: each part beside what else there is, or against what attacks it."""
 
 from pathlib import Path
 from typing import Any

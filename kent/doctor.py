@@ -129,19 +129,32 @@ def _weights(config: KentConfig) -> Check:
 
 def _sandbox(config: KentConfig) -> Check:
     """Runs one right and one wrong program for real."""
-    from sandbox import Program, Sandbox, SandboxError, from_asserts
+    from sandbox import Program, Sandbox, SandboxError, describe, from_asserts
 
     tests = from_asserts(["assert double(2) == 4", "assert double(-1) == -2"])
     try:
         with Sandbox(workers=1) as sandbox:
             programs = [f"def double(x):\n    return {code}" for code in ("2 * x", "x + 2")]
             words = [str(sandbox.run(Program("doctor", code, tests)).word) for code in programs]
-            data = {"level": sandbox.level, "version": sandbox.version}
+        data = describe()
     except SandboxError as error:
         return Check("sandbox", "fail", str(error))
     if words != ["passed", "failed"]:
         return Check("sandbox", "fail", f"level {data['level']} judges wrongly: {words}", data)
-    return Check("sandbox", "ok", f"level {data['level']}, version {data['version']}", data)
+    return Check("sandbox", "ok", _level_in_words(data), data)
+
+
+def _level_in_words(data: dict[str, Any]) -> str:
+    """The level, what keeps it from being higher, and the command that would raise it."""
+    parts = [f"level {data['level']}, version {data['version']}"]
+    parts += [f"not {one['level']}: {one['why']}" for one in data["obstacles"]]
+    if data["raise_by"]:
+        parts.append(f"to raise it: {data['raise_by']}")
+    if not data["native"]:
+        parts.append("no C compiler: half as fast")
+    if data["memory_groups"] != "yes":
+        parts.append(f"memory is bounded for each process only ({data['memory_groups']})")
+    return "; ".join(parts)
 
 
 def _disk(config: KentConfig) -> Check:

@@ -22,6 +22,8 @@ After=network-online.target
 ExecStart={" ".join(_quoted(part) for part in command)}
 WorkingDirectory={_escaped(str(Path.cwd()))}
 Environment={_quoted(f"KENT_WEIGHTS={config.weights_dir}")}
+Delegate=yes
+DelegateSubgroup=daemon
 KillMode=mixed
 TimeoutStopSec={grace_s:.0f}
 Restart=on-failure

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from sandbox.coverage import judge_traced
 from sandbox.jobs import Prepared, job, shared_job
 from sandbox.judge import Finding, NotJudgedError, frames_of, judge, judge_data
-from sandbox.types import CallTrace, Limits, Program, Verdict
+from sandbox.types import CallTrace, Failure, Limits, Program, Verdict, Word
 from sandbox.worker import wire
 
 MOST = 8
@@ -63,6 +63,11 @@ class Settled:
     report: wire.Report
     parts: list[bytes]
     trace: tuple[CallTrace, ...] = ()
+
+    def out_of_memory(self) -> "Settled":
+        """Return the same, ended by the memory that all processes of the zygote held together."""
+        failure = Failure(type="MemoryError", text="over the control group's limit")
+        return replace(self, finding=(Word.OUT_OF_MEMORY, failure))
 
 
 @dataclass(eq=False)

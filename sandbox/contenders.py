@@ -98,8 +98,8 @@ JUDGES: dict[str, Judge] = {
     "subprocess": plain_subprocess,
 }
 LEVELS = {"kent": "auto", "kent_alone": "auto", "kent_split": "auto", "bare_fork": "D"}
-"""``kent`` lets programs share a process where they may; ``kent_alone`` and ``bare_fork``, which has
-no walls, fork for each; ``kent_split`` runs the tests in a second process."""
+"""``kent`` lets programs share a process where they may; ``kent_alone`` and ``bare_fork``, which
+has no walls, fork for each; ``kent_split`` runs the tests in a second process."""
 NAMES = (*LEVELS, *JUDGES)
 
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sandbox import cgroups
 from sandbox.errors import LevelError
 from sandbox.jobs import Prepared, job
 from sandbox.judge import NotJudgedError, judge
@@ -197,5 +198,6 @@ def describe() -> dict[str, Any]:
         "raise_by": next((o.command for o in obstacles if o.command), ""),
         "landlock": landlock.version(),
         "native": extension() is not None,
+        "memory_groups": cgroups.obstacle() or "yes",
         "as_root": os.geteuid() == 0,
     }

@@ -7,6 +7,7 @@ started as needed; the pool's process is never forked.
 """
 
 import contextlib
+import logging
 import os
 import selectors
 import threading
@@ -16,13 +17,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sandbox.bundles import Bundle, Settled, Task, take
+from sandbox.errors import SandboxError
 from sandbox.jobs import Preparer
 from sandbox.judge import NotJudgedError
+from sandbox.numpy_kind import with_numpy
 from sandbox.process import ZygoteGone, ZygoteProcess
 from sandbox.types import Failure, Limits, Program, Verdict, Word
 from sandbox.worker import wire
 
+log = logging.getLogger("sandbox")
+
 ATTEMPTS = 2
+TMP_MB, ZYGOTE_MB = 64, 128
 GRACE_S = 10.0
 """How much later than a program's wall limit its zygote must have reported it."""
 
@@ -41,8 +47,11 @@ class Worker:
 class Pool:
     """Keeps up to ``size`` zygotes of ``level``; ``submit`` from any thread."""
 
-    def __init__(self, size: int, level: str, version: str, *, share: bool) -> None:
+    def __init__(
+        self, size: int, level: str, version: str, limits: Limits, *, share: bool, numpy: str = ""
+    ) -> None:
         self.size, self.level, self._version, self._share = size, level, version, share
+        self._limits, self._numpy = limits, numpy
         self._queue: deque[Task] = deque()
         self._workers: list[Worker] = []
         self._preparer = Preparer()
@@ -50,6 +59,7 @@ class Pool:
         self._thread: threading.Thread | None = None
         self._closing = False
         self._asleep = True
+        self._failed = ""
         self._selector = selectors.DefaultSelector()
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._selector.register(self._wake, selectors.EVENT_READ)
@@ -57,20 +67,22 @@ class Pool:
     def submit(
         self,
         program: Program,
-        limits: Limits,
         deliver: Callable[[Verdict], None],
         wanted: Callable[[], bool],
     ) -> None:
         """Queue a program."""
         prepared = self._preparer.prepared(program.tests)
-        task = Task(
-            program, deliver, wanted, prepared, program.limits or limits, alone=not self._share
-        )
+        limits = program.limits or self._limits
+        if self._numpy:
+            limits = with_numpy(limits)
+        task = Task(program, deliver, wanted, prepared, limits, alone=not self._share)
         with self._lock:
             if self._closing:
                 raise RuntimeError("the sandbox is closed")
+            if self._failed:
+                raise SandboxError(self._failed)
             if self._thread is None:
-                self._thread = threading.Thread(target=self._loop, name="sandbox", daemon=True)
+                self._thread = threading.Thread(target=self._run, name="sandbox", daemon=True)
                 self._thread.start()
         self._queue.append(task)
         if self._asleep:
@@ -93,6 +105,17 @@ class Pool:
             worker.zygote.close()
         self._selector.close()
         os.close(self._wake)
+
+    def _run(self) -> None:
+        """Keep going until closed; a fault of ours ends every program's wait instead of hanging."""
+        try:
+            self._loop()
+        except Exception as error:
+            log.exception("the sandbox's pool failed")
+            self._failed = f"the sandbox's own fault: {type(error).__name__}: {error}"
+            tasks = [t for worker in self._workers for b in worker.bundles for t in b.tasks]
+            for task in [*tasks, *self._queue]:
+                self._not_judged(task, self._failed)
 
     def _loop(self) -> None:
         while not self._closing:
@@ -133,7 +156,8 @@ class Pool:
         return next(young, None)
 
     def _start(self) -> None:
-        worker = Worker(ZygoteProcess(self.level))
+        memory_mb = _together_mb(self._limits)
+        worker = Worker(ZygoteProcess(self.level, numpy=self._numpy, memory_mb=memory_mb))
         self._workers.append(worker)
         self._selector.register(worker.zygote, selectors.EVENT_READ, worker)
 
@@ -141,6 +165,9 @@ class Pool:
         if not worker.bundles:
             worker.overdue = _overdue(bundle)
         worker.bundles.append(bundle)
+        group = worker.zygote.group
+        if group is not None and _together_mb(bundle.limits) > group.limit_mb:
+            group.limit(_together_mb(bundle.limits))
         try:
             if not worker.zygote.send(bundle.job()):
                 both = selectors.EVENT_READ | selectors.EVENT_WRITE
@@ -185,7 +212,13 @@ class Pool:
             worker.overdue = _overdue(worker.bundles[0])
         self._queue.extendleft(reversed(again))
         for each in settled:
-            self._deliver(each)
+            self._deliver(each if not self._out_of_memory(worker, each) else each.out_of_memory())
+
+    def _out_of_memory(self, worker: Worker, settled: Settled) -> bool:
+        """Whether it was the control group's limit that ended a program."""
+        failure, group = settled.finding[1], worker.zygote.group
+        killed = failure is not None and failure.type == "SIGKILL"
+        return killed and group is not None and group.killed()
 
     def _deliver(self, settled: Settled) -> None:
         word, failure = settled.finding
@@ -256,6 +289,11 @@ class Pool:
                     self._queue.extendleft(reversed(bundle.tasks))
                 worker.bundles.clear()
                 self._lose(worker, "cancelled")
+
+
+def _together_mb(limits: Limits) -> int:
+    """What a zygote may hold: two processes (split mode), the files in /tmp, and itself."""
+    return 2 * limits.memory_mb + TMP_MB + ZYGOTE_MB
 
 
 def _overdue(bundle: Bundle) -> float:

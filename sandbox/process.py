@@ -8,10 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+from sandbox import cgroups
 from sandbox.errors import LevelError
 from sandbox.native import extension
 from sandbox.worker import wire
-from sandbox.worker.walls import DEVICES, SYSTEM
+from sandbox.worker.walls import DEVICES, SYSTEM, numpy_paths
 
 _PACKAGE = Path(__file__).parent
 _ENVIRONMENT = {"PYTHONHASHSEED": "0", "MALLOC_ARENA_MAX": "1", "OPENBLAS_NUM_THREADS": "1"}
@@ -29,19 +30,26 @@ class ZygoteProcess:
     environment of its own, and it ends when this process does.
     """
 
-    def __init__(self, level: str) -> None:
+    def __init__(self, level: str, *, numpy: str = "", memory_mb: int = 0) -> None:
+        """``numpy``: the folder that numpy is imported from, "" for a zygote without it.
+
+        ``memory_mb``: what the zygote with all that it runs may hold, where a control group can be
+        had; 0: no bound.
+        """
         boot = _PACKAGE / "worker" / "boot.py"
         command = [_interpreter(), "-S", "-s", "-P", "-B", "-X", "utf8", str(boot), str(_PACKAGE)]
         if level == "A'":
-            command = [*_bubblewrap(), *command]
+            command = [*_bubblewrap(numpy), *command]
         native = extension()
         ours, theirs = socket.socketpair()
         parent = os.pidfd_open(os.getpid())
-        fds = (theirs.fileno(), parent)
+        self.group = cgroups.make(memory_mb) if memory_mb else None
+        group = self.group.procs if self.group is not None else -1
+        fds = (theirs.fileno(), parent, group)
         try:
             self.process = subprocess.Popen(
-                [*command, level, str(native or ""), *map(str, fds), str(os.getpid())],
-                pass_fds=fds,
+                [*command, level, str(native or ""), numpy, *map(str, fds), str(os.getpid())],
+                pass_fds=[fd for fd in fds if fd >= 0],
                 env=_ENVIRONMENT,
                 cwd="/",
                 stdin=subprocess.DEVNULL,
@@ -133,9 +141,11 @@ class ZygoteProcess:
         except subprocess.TimeoutExpired:
             self.process.send_signal(signal.SIGKILL)
             self.process.wait()
+        if self.group is not None:
+            self.group.close()
 
 
-def _bubblewrap() -> list[str]:
+def _bubblewrap(numpy: str) -> list[str]:
     """Return the command that walls in a zygote where only bubblewrap may make namespaces.
 
     The capability is over the namespaces that it makes, so that a zygote can make one more for
@@ -152,6 +162,7 @@ def _bubblewrap() -> list[str]:
     paths += [sys.base_prefix + "/lib", _interpreter(), str(_PACKAGE)]
     native = extension()
     paths += [str(native)] if native else []
+    paths += numpy_paths(numpy)
     for path in paths:
         link = Path(path)
         if link.is_symlink():

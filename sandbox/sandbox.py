@@ -3,12 +3,14 @@
 import os
 import queue
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
+from sandbox import cgroups
 from sandbox.levels import choose
+from sandbox.numpy_kind import needs_numpy, numpy_folder
 from sandbox.pool import Pool
 from sandbox.types import Limits, Program, Verdict
 
@@ -45,8 +47,12 @@ class Sandbox:
         self.workers = workers or len(os.sched_getaffinity(0))
         self.limits = limits
         self.level = choose(level)
+        cgroups.sweep()
         self.version = SANDBOX_VERSION
-        self._pool = Pool(self.workers, self.level, self.version, share=share)
+        self._share = share
+        self._pools: dict[str, Pool] = {}  # by the folder of numpy, "" for programs without it
+        self._lock = threading.Lock()
+        self._closed = False
         self._streams: set[_Stream] = set()
 
     def run(self, program: Program) -> Verdict:
@@ -59,7 +65,7 @@ class Sandbox:
         ``programs`` is read lazily, in a thread of its own, a few ahead of the verdicts that were
         taken; it may block. What it raises is raised here, after the verdicts of those before.
         """
-        stream = _Stream(self._pool, self.limits, window=32 * self.workers + 8)
+        stream = _Stream(self._pool_for, window=32 * self.workers + 8)
         self._streams.add(stream)
         try:
             yield from stream.verdicts(programs)
@@ -75,7 +81,27 @@ class Sandbox:
     def close(self) -> None:
         """Stop everything and give back every process."""
         self.cancel()
-        self._pool.close()
+        with self._lock:
+            self._closed = True
+        for pool in self._pools.values():
+            pool.close()
+
+    def _pool_for(self, program: Program) -> Pool:
+        """Return the pool of the program's kind; the one with numpy is started on demand."""
+        folder = numpy_folder() if needs_numpy(program) else ""
+        with self._lock:
+            if self._closed:
+                raise RuntimeError("the sandbox is closed")
+            if folder not in self._pools:
+                self._pools[folder] = Pool(
+                    self.workers,
+                    self.level,
+                    self.version,
+                    self.limits,
+                    share=self._share,
+                    numpy=folder,
+                )
+            return self._pools[folder]
 
     def __enter__(self) -> Self:
         return self
@@ -103,8 +129,9 @@ _Item = Verdict | _Fed | None
 class _Stream:
     """One ``run_many``: its feeder thread, its window, its verdicts."""
 
-    def __init__(self, pool: Pool, limits: Limits, window: int) -> None:
-        self._pool, self._limits = pool, limits
+    def __init__(self, pool_for: Callable[[Program], Pool], window: int) -> None:
+        self._pool_for = pool_for
+        self._pools: set[Pool] = set()
         self._window = threading.Semaphore(window)
         self._items: queue.SimpleQueue[_Item] = queue.SimpleQueue()
         self._cancelled = False
@@ -140,7 +167,9 @@ class _Stream:
                 self._window.acquire()
                 if self._cancelled:
                     return
-                self._pool.submit(program, self._limits, self._items.put, self._wanted)
+                pool = self._pool_for(program)
+                self._pools.add(pool)
+                pool.submit(program, self._items.put, self._wanted)
                 count += 1
         except BaseException as error:  # noqa: BLE001 - handed to the thread that takes the verdicts
             failed = error
@@ -156,4 +185,5 @@ class _Stream:
         self._cancelled = True
         self._window.release()
         self._items.put(None)
-        self._pool.nudge()
+        for pool in list(self._pools):
+            pool.nudge()

@@ -1,9 +1,9 @@
 """What the zygote's interpreter is started with: finds the worker package, and runs it.
 
-Run as ``python -S -s -P -B boot.py PACKAGE LEVEL EXTENSION CONTROL_FD PARENT_FD OWNER``
-by the pool, OWNER being its pid, for whoever looks at the list of processes. The
-package `sandbox` is made here by hand, so that its public module, which the worker does not need,
-is not loaded.
+Run by the pool as
+``python -S -s -P -B boot.py PACKAGE LEVEL EXTENSION NUMPY CONTROL_FD PARENT_FD GROUP_FD OWNER``,
+OWNER being the pool's pid, for whoever looks at the list of processes. The package `sandbox` is
+made here by hand, so that its public module, which the worker does not need, is not loaded.
 """
 
 import sys
@@ -18,6 +18,8 @@ if __name__ == "__main__":
     main(
         level=sys.argv[2],
         extension=sys.argv[3],
-        control=int(sys.argv[4]),
-        parent=int(sys.argv[5]),
+        numpy=sys.argv[4],
+        control=int(sys.argv[5]),
+        parent=int(sys.argv[6]),
+        group=int(sys.argv[7]),
     )

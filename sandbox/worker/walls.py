@@ -10,16 +10,25 @@ SYSTEM = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/etc/ld.so.cache", "/usr/
 CAPABILITIES = 64
 
 
-def readable() -> list[str]:
+def readable(numpy: str) -> list[str]:
     """What a program must read to import Python's library and to load its C modules."""
-    library = {os.path.realpath(path) for path in sys.path if path}
+    library = {os.path.realpath(path) for path in sys.path if path and path != numpy}
     library.add(os.path.realpath(f"{sys.base_prefix}/lib"))
     tops = [p for p in library if not any(p.startswith(f"{other}/") for other in library)]
-    return [*SYSTEM, *sorted(tops)]
+    return [*SYSTEM, *sorted(tops), *numpy_paths(numpy)]
 
 
-def raise_walls(level: str) -> namespaces.Nursery | None:
+def numpy_paths(folder: str) -> list[str]:
+    """Return the parts of numpy in the folder that it is imported from; none for ""."""
+    if not folder:
+        return []
+    return [f"{folder}/{name}" for name in ("numpy", "numpy.libs")]
+
+
+def raise_walls(level: str, numpy: str = "") -> namespaces.Nursery | None:
     """Put up the walls of ``level`` around this process, for good.
+
+    ``numpy`` is the folder that numpy is imported from, "" where programs are not to have it.
 
     At level A the process that goes on from here is another one: see :mod:`.namespaces`.
 
@@ -28,7 +37,7 @@ def raise_walls(level: str) -> namespaces.Nursery | None:
     """
     if level == "D":
         return None
-    paths = readable()
+    paths = readable(numpy)
     nursery = None
     if level == "A":
         namespaces.isolate(paths, DEVICES)

@@ -189,9 +189,13 @@ def _ignored(**_: Any) -> None:
     """Stand in for ``os.register_at_fork``: random is not to be seeded anew in every program."""
 
 
-def warm_up() -> None:
+def warm_up(numpy: str) -> None:
     """Load what programs often use, once, and make what is loaded the same in every zygote."""
     register, os.register_at_fork = os.register_at_fork, _ignored
+    if numpy:
+        sys.path.append(numpy)
+        __import__("numpy.random")
+        sys.modules["numpy.random"].seed(0)
     for name in WARM.split():
         __import__(name)
     os.register_at_fork = register
@@ -202,11 +206,16 @@ def warm_up() -> None:
     sys.path[:] = [path for path in sys.path if path.endswith("lib-dynload") or "python3" in path]
 
 
-def main(level: str, extension: str, control: int, parent: int) -> None:
+def main(level: str, extension: str, numpy: str, control: int, parent: int, group: int) -> None:
     """Warm up, put up the walls, say so, and serve.
 
     At level A it is another process that goes on from the walls: the buffers are made after them.
+    ``numpy`` is the folder to import it from or ""; ``group`` is a descriptor through which this
+    process joins its control group, or -1.
     """
+    if group >= 0:
+        os.write(group, b"0")
+        os.close(group)
     native = load_extension(extension) if extension else None
     if native is None:
         from sandbox.worker import linux_ctypes
@@ -214,13 +223,13 @@ def main(level: str, extension: str, control: int, parent: int) -> None:
         linux.use(linux_ctypes)
     else:
         linux.use(native)
-    warm_up()
+    warm_up(numpy)
     rehearsal.rehearse()
     for name in [name for name in sys.modules if name.split(".")[0] == "sandbox"]:
         del sys.modules[name]  # a program finds nothing of ours by name
     refused, nursery = "", None
     try:
-        nursery = walls.raise_walls(level)
+        nursery = walls.raise_walls(level, numpy)
     except OSError as error:
         refused = str(error)
     greet(control, refused)

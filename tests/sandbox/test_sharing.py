@@ -1,5 +1,7 @@
 """Programs that share a process: who may, and that none can touch the next."""
 
+# ruff: noqa: E501 - the programs as they are
+
 import builtins
 import marshal
 import os
@@ -117,7 +119,12 @@ def test_hostile_programs_are_refused_or_stay_harmless():
         "deep return", "cyclic return", "endless generator", "recursion",
     }  # fmt: skip
     assert touch_the_limits_alone <= admitted
-    harmless_too = {"number of 5,000 digits", "not a number", "lone surrogate", "redefines builtins"}
+    harmless_too = {
+        "number of 5,000 digits",
+        "not a number",
+        "lone surrogate",
+        "redefines builtins",
+    }
     for name in admitted - touch_the_limits_alone - harmless_too:
         _, code = CATALOGUE[name]
         assert "import" not in code, name
@@ -211,12 +218,14 @@ def test_verdicts_are_the_same_alone():
     for share in (True, False):
         with Sandbox(workers=2, share=share) as box:
             verdicts = sorted(box.run_many(programs), key=lambda verdict: int(verdict.key))
-            found.append([(v.word, v.failure and (v.failure.call, v.failure.type)) for v in verdicts])
+            found.append(
+                [(v.word, v.failure and (v.failure.call, v.failure.type)) for v in verdicts]
+            )
     assert found[0] == found[1]
 
 
 def test_bundles_hold_only_what_may_share():
-    def task(code=RIGHT, limits=Limits(), wanted=True, tests=None):  # noqa: B008 - frozen
+    def task(code=RIGHT, limits=Limits(), wanted=True, tests=None):
         tests = tests or program("").tests
         made = Program("k", code, tests)
         return Task(made, lambda verdict: None, lambda: wanted, Prepared(tests), limits)
