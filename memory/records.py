@@ -73,6 +73,18 @@ class VerdictRow:
 
 
 @dataclass(frozen=True)
+class LimitsRow:
+    """What a program may use under the tests of ``tests_hash``, as their reference needs it."""
+
+    tests_hash: str
+    sandbox_version: str
+    sandbox_level: str
+    cpu_s: float
+    wall_s: float
+    memory_mb: int
+
+
+@dataclass(frozen=True)
 class LabelledSample:
     """A sample with its verdict, as training and evaluation read it. ``split`` is its problem's."""
 

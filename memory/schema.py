@@ -137,6 +137,22 @@ def m001_initial(db: Database) -> None:
             db.execute(statement)
 
 
+_LIMITS = """
+CREATE TABLE limits (
+    tests_hash TEXT NOT NULL, sandbox_version TEXT NOT NULL, sandbox_level TEXT NOT NULL,
+    cpu_s REAL NOT NULL, wall_s REAL NOT NULL, memory_mb INTEGER NOT NULL,
+    PRIMARY KEY (tests_hash, sandbox_version, sandbox_level)
+) STRICT, WITHOUT ROWID;
+"""
+
+
+@migrations()
+def m002_limits(db: Database) -> None:
+    """What a problem's programs may use, measured once from its reference solution."""
+    for statement in _statements(_LIMITS):
+        db.execute(statement)
+
+
 def _statements(script: str) -> list[str]:
     """Cut a script into single statements; those of a trigger's body stay together."""
     statements, current = [], ""

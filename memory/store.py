@@ -19,6 +19,7 @@ from memory.connection import (
 )
 from memory.errors import StoreError, StoreVersionError
 from memory.events import Events
+from memory.limits import ProblemLimits
 from memory.models import Models
 from memory.problems import Problems
 from memory.rounds import Rounds
@@ -26,7 +27,7 @@ from memory.samples import Samples
 from memory.schema import migrations
 
 
-class Store(Problems, Samples, Models, Rounds, Events):
+class Store(Problems, ProblemLimits, Samples, Models, Rounds, Events):
     """Everything that KENT remembers in rows.
 
     It may be used by several threads at once, and the file by several processes. Each write is

@@ -10,6 +10,7 @@ memory, start processes or threads, read or write files, open sockets, or signal
 cover: faults of the kernel, and side channels by timing. docs/sandbox.md says more, per level.
 """
 
+from sandbox.calibrate import calibrate
 from sandbox.convert import from_asserts, from_check
 from sandbox.errors import ConversionError, LevelError, SandboxError
 from sandbox.levels import describe
@@ -31,6 +32,7 @@ __all__ = [
     "Tests",
     "Verdict",
     "Word",
+    "calibrate",
     "describe",
     "from_asserts",
     "from_check",

@@ -9,13 +9,13 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from types import GeneratorType
 
 from memory.records import SampleRow, VerdictRow
-from sandbox import Program, Sandbox, Tests, Verdict, Word
+from sandbox import Limits, Program, Sandbox, Tests, Verdict, Word
 from sandbox.tests_json import tests_from_json
 from trainers.errors import GeneratorError
 from trainers.generators.base import Completion, Generator, Request, SamplingParams
@@ -54,6 +54,7 @@ def sample_and_label(
     *,
     prompt_kind: str,
     seed: int,
+    limits: Mapping[str, Limits] | None = None,
 ) -> LabelReport:
     """Make every wanted sample exist and be judged; what is stored or judged already is not redone.
 
@@ -64,6 +65,7 @@ def sample_and_label(
         generator: entered; only asked where samples are missing.
         sandbox: who judges.
         prompt_kind: ``visible1`` or ``seed``.
+        limits: what a problem's programs may use, by tests hash; else the sandbox's own hold.
         seed: of this call's sampling; another one for every call, or resumed samples repeat.
 
     Raises:
@@ -71,11 +73,15 @@ def sample_and_label(
         GeneratorError: the generator died or answered garbage; what it gave before is kept.
         SandboxError: the sandbox cannot go on.
     """
-    return _Pipeline(context, wants, source, generator, sandbox, prompt_kind, seed).run()
+    pipeline = _Pipeline(context, wants, source, generator, sandbox, prompt_kind, seed)
+    pipeline.limits = dict(limits or {})
+    return pipeline.run()
 
 
 class _Pipeline:
     """One call's state; all of it but the queues belongs to the caller's thread."""
+
+    limits: Mapping[str, Limits] = {}
 
     def __init__(
         self,
@@ -307,7 +313,8 @@ class _Pipeline:
         tests_hash = pair[1]
         if tests_hash not in self._tests:
             self._tests[tests_hash] = tests_from_json(self._problems[row.problem_id].tests)
-        return Program(":".join(pair), row.code, self._tests[tests_hash])
+        limits = self.limits.get(tests_hash)
+        return Program(":".join(pair), row.code, self._tests[tests_hash], limits)
 
     def _settle(self, pair: Pair) -> None:
         self._settled.add(pair)

@@ -12,6 +12,7 @@ from sqlite_utils import Database, Migrations
 from store_rows import RECIPE, SANDBOX, add_labelled, sample
 
 from memory.errors import StoreError, StoreVersionError
+from memory.records import LimitsRow
 from memory.schema import migrations
 from memory.store import Store, known_migrations
 
@@ -213,6 +214,29 @@ def test_a_place_that_may_not_be_written_is_told(tmp_path: Path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(StoreError, match=r"cannot be made.*choose another state directory"):
         Store.open(tmp_path / "file" / "state" / "kent.db")
+
+
+def test_a_database_of_the_first_version_keeps_its_rows(tmp_path: Path):
+    path = tmp_path / "kent.db"
+    database = Database(path)
+    migrations.apply(database, stop_before="m002_limits")
+    database.conn.close()
+    plant(
+        path,
+        "PRAGMA journal_mode = wal",
+        "INSERT INTO problems VALUES ('p', 's', 't', 'f', '', '[]', '{}', 'h', '', '{}', 1.0)",
+        "INSERT INTO splits VALUES ('p', 'train', 'r')",
+        "INSERT INTO verdicts VALUES (1, 'x', 'h', '2', 'A', 'passed', NULL, 0, 0, 0, '', '', "
+        "NULL, 1.0)",
+    )
+    with Store.open(path) as store:
+        assert [row.id for row in store.problems()] == ["p"]
+        assert store.known_verdicts([("x", "h")], "2", "A") == {("x", "h")}
+        row = LimitsRow("h", "3", "A", 1.0, 5.0, 512)
+        store.add_limits([row])
+        store.add_limits([LimitsRow("h", "3", "A", 9.0, 9.0, 9)])
+        assert store.limits(["h", "i"], "3", "A") == {"h": row}
+        assert store.limits(["h"], "3", "B") == {}
 
 
 def test_the_migrations_are_numbered_without_a_gap():

@@ -8,6 +8,7 @@ from typing import Any
 
 from memory.records import LabelledSample
 from sandbox import Limits, Sandbox
+from trainers.calibration import calibrated_limits
 from trainers.critic.candidates import Version, train_candidate, version_of_round
 from trainers.critic.engines import open_features, open_generator
 from trainers.critic.examples import Examples, assemble
@@ -103,10 +104,12 @@ class CriticStage:
 
         def work() -> LabelReport:
             return sample_and_label(
-                context, wants, source, generator, sandbox, prompt_kind=kind, seed=seed
-            )
+                context, wants, source, generator, sandbox,
+                prompt_kind=kind, seed=seed, limits=limits,
+            )  # fmt: skip
 
         with _sandbox(context) as sandbox:
+            limits = calibrated_limits(context, sandbox, [want.problem for want in wants])
             if missing_indexes(context.store, wants, source):
                 context.progress.start("start the generator", 0, "")
                 with generator:
