@@ -3,7 +3,8 @@
 Programs wait in one queue. A zygote is given the next program while one still runs, so that neither
 side waits for the other; where that one turns out to be long, the next comes back. A program whose
 zygote failed it is tried once more on a fresh one, then reported as not judged. Fresh zygotes are
-started as needed; the pool's process is never forked.
+started as needed, more than there are cores only while programs sleep and cores are idle; the
+pool's process is never forked.
 """
 
 import contextlib
@@ -18,6 +19,7 @@ from dataclasses import dataclass, field
 
 from sandbox.bundles import Bundle, Settled, Task, take
 from sandbox.errors import SandboxError
+from sandbox.idleness import LOOK_S, Idleness
 from sandbox.jobs import Preparer
 from sandbox.judge import NotJudgedError
 from sandbox.numpy_kind import with_numpy
@@ -28,6 +30,10 @@ from sandbox.worker import wire
 log = logging.getLogger("sandbox")
 
 ATTEMPTS = 2
+MOST_TIMES = 2
+"""How many times as many zygotes there may be while programs sleep and cores are idle."""
+
+IDLE_CORES = 0.75
 TMP_MB, ZYGOTE_MB = 64, 128
 GRACE_S = 10.0
 """How much later than a program's wall limit its zygote must have reported it."""
@@ -45,7 +51,7 @@ class Worker:
 
 
 class Pool:
-    """Keeps up to ``size`` zygotes of ``level``; ``submit`` from any thread."""
+    """Keeps ``size`` zygotes of ``level``, more while programs sleep; thread-safe ``submit``."""
 
     def __init__(
         self, size: int, level: str, version: str, limits: Limits, *, share: bool, numpy: str = ""
@@ -59,6 +65,7 @@ class Pool:
         self._thread: threading.Thread | None = None
         self._closing = False
         self._asleep = True
+        self._idleness = Idleness()
         self._failed = ""
         self._selector = selectors.DefaultSelector()
         self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
@@ -133,13 +140,18 @@ class Pool:
 
     def _patience(self) -> float | None:
         due = [worker.overdue for worker in self._workers if worker.bundles]
-        return max(0.0, min(due) - time.monotonic()) if due else None
+        if not due:
+            return None
+        patience = max(0.0, min(due) - time.monotonic())
+        return min(patience, LOOK_S) if self._queue else patience
 
     def _give_out(self) -> None:
         while self._queue and (worker := self._free()) is not None:
             bundle = take(self._queue, -(-len(self._queue) // (2 * self.size)))
             if bundle is not None:
                 self._give(worker, bundle)
+        if not self._queue:
+            self._retire()
 
     def _free(self) -> Worker | None:
         """The zygote to take the next program: an idle one, else one whose program is young."""
@@ -152,8 +164,20 @@ class Pool:
             starting += 1
         if starting:
             return None  # it will be idle soon
-        young = (w for w in self._workers if w.ready and len(w.bundles) == 1 and not w.slow)
-        return next(young, None)
+        young = next((w for w in self._workers if len(w.bundles) == 1 and not w.slow), None)
+        if young is None and len(self._workers) < MOST_TIMES * self.size and self._all_sleep():
+            self._start()
+        return young
+
+    def _all_sleep(self) -> bool:
+        """Whether programs wait, not for a core, but for others that sleep."""
+        return all(w.slow for w in self._workers) and self._idleness.cores() > IDLE_CORES
+
+    def _retire(self) -> None:
+        """End the zygotes beyond ``size`` that have nothing to do."""
+        for worker in list(self._workers):
+            if len(self._workers) > self.size and worker.ready and not worker.bundles:
+                self._lose(worker, "not needed any more")
 
     def _start(self) -> None:
         memory_mb = _together_mb(self._limits)

@@ -156,6 +156,21 @@ def test_closing_leaves_no_process_and_no_descriptor():
     assert len(list(Path("/proc/self/fd").iterdir())) <= len(before)
 
 
+def test_more_zygotes_while_programs_sleep_and_none_too_many_after():
+    others = zygotes()
+    code = "import time\ntime.sleep(0.5)\n" + RIGHT
+    with Sandbox(workers=1) as box:
+        stream = box.run_many([program(code, key=str(i)) for i in range(12)])
+        most = 0
+        for verdict in stream:
+            assert verdict.passed
+            most = max(most, len({p.pid for p in zygotes()} - {p.pid for p in others}))
+        box.run(program(RIGHT))
+        left = [p for p in zygotes() if p not in others]
+    assert most >= 2  # a zygote has two processes at level A, one at B
+    assert len(left) <= 2
+
+
 DRIVER = """
 import sys, threading
 sys.path[:0] = [{root!r}, {root!r} + "/tests/sandbox"]
