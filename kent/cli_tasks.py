@@ -78,5 +78,7 @@ def show(app: App, problem_id: str, as_json: bool) -> None:
     click.echo(f"{row.id}: {row.source}, {row.split}, function {row.entry_point}\n")
     click.echo(row.statement.strip() + "\n")
     click.echo("\n".join(row.visible_tests))
+    mode, why = row.tests.get("mode"), row.tests.get("reason", "")
+    click.echo(f"\njudged in {mode} mode" + (f": {why}" if why else ""))
     if row.reference:
         click.echo("\n" + row.reference.strip())
