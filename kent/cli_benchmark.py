@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from kent.cli_app import json_option, print_json
+from kent.cli_app import json_option, print_json, say
 
 
 @click.group()
@@ -13,9 +13,18 @@ def benchmark() -> None:
 
 
 @benchmark.command()
-@click.option("--attacks", type=click.Path(path_type=Path), help="Run a folder's programs instead.")
+@click.option(
+    "--attacks",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Run a folder's programs instead.",
+)
 @click.option("--rounds", type=click.IntRange(1, 1000), default=3, help="Turns of each contender.")
-@click.option("--level", default="auto", help="With --attacks: A, A', B, C or D.")
+@click.option(
+    "--level",
+    type=click.Choice(["auto", "A", "A'", "B", "C", "D"]),
+    default="auto",
+    help="Of the sandbox, with --attacks.",
+)
 @json_option
 def sandbox(attacks: Path | None, rounds: int, level: str, as_json: bool) -> int:
     """Time the sandbox beside other harnesses, or attack it.
@@ -26,7 +35,7 @@ def sandbox(attacks: Path | None, rounds: int, level: str, as_json: bool) -> int
     from kent import benchmark as bench
 
     if attacks is None:
-        document = bench.sandbox_speed(rounds)
+        document = bench.sandbox_speed(rounds, say)
         lines = bench.speed_in_lines(document)
     else:
         document = bench.sandbox_attacks(attacks, level)

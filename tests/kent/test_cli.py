@@ -42,6 +42,7 @@ def test_the_commands_of_the_design_are_there() -> None:
         "init", "doctor", "model list", "model pull", "model verify", "daemon start",
         "daemon stop", "daemon restart", "daemon status", "daemon logs", "daemon unit", "round",
         "report", "tasks list", "tasks show", "tasks import", "state backup", "state verify",
+        "benchmark sandbox",
     }  # fmt: skip
 
 
