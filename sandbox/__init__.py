@@ -14,6 +14,7 @@ from sandbox.calibrate import calibrate
 from sandbox.convert import from_asserts, from_check
 from sandbox.errors import ConversionError, LevelError, SandboxError
 from sandbox.levels import describe
+from sandbox.project import ProjectLimits, ProjectRunner, ProjectTests, ProjectVerdict
 from sandbox.sandbox import SANDBOX_VERSION, Sandbox
 from sandbox.tests_json import tests_from_json, tests_hash, tests_to_json
 from sandbox.types import Call, CallTrace, Failure, Limits, Program, Tests, Verdict, Word
@@ -27,6 +28,10 @@ __all__ = [
     "LevelError",
     "Limits",
     "Program",
+    "ProjectLimits",
+    "ProjectRunner",
+    "ProjectTests",
+    "ProjectVerdict",
     "Sandbox",
     "SandboxError",
     "Tests",
