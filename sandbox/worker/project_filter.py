@@ -15,8 +15,8 @@ flock getxattr lgetxattr fgetxattr listxattr llistxattr flistxattr mknod mknodat
 """
 
 CHANGES = """
-chmod fchmod fchmodat fchmodat2 chown fchown lchown fchownat utime utimes utimensat futimesat
-setxattr lsetxattr fsetxattr removexattr lremovexattr fremovexattr
+fchmodat2 chown fchown lchown fchownat setxattr lsetxattr fsetxattr removexattr lremovexattr
+fremovexattr
 """
 """What Landlock does not look at. At level B these report success and do nothing, since files of
 the user's outside of the tree could be changed by them."""
@@ -32,7 +32,8 @@ def project_filter(
     allow, refuse = (0x06, 0, 0, seccomp._ALLOW), (0x06, 0, 0, seccomp._EPERM)
     bodies = {name: [allow] for name in f"{seccomp.ALLOWED} {ADDED}".split()}
     bodies |= {
-        name: [(0x06, 0, 0, _NOTHING_DONE)] if level == "B" else [allow] for name in CHANGES.split()
+        name: [(0x06, 0, 0, _NOTHING_DONE)] if level == "B" else [allow]
+        for name in f"{seccomp.OWNERS} {CHANGES}".split()
     }
     bodies |= {
         "clone": _no_namespaces(),

@@ -15,25 +15,28 @@ ALLOWED = """
 read write readv writev pread64 pwrite64 preadv pwritev preadv2 pwritev2 open openat openat2 close
 close_range stat fstat lstat newfstatat statx lseek access faccessat faccessat2 readlink readlinkat
 getdents getdents64 getcwd chdir fchdir mkdir mkdirat rmdir unlink unlinkat rename renameat
-renameat2 link linkat symlink symlinkat truncate ftruncate fallocate chmod fchmod fchmodat
-utimensat utime utimes futimesat umask dup dup2 dup3 pipe pipe2 fcntl fsync fdatasync statfs
-fstatfs copy_file_range sendfile splice tee fadvise64 readahead poll ppoll select pselect6
-epoll_create epoll_create1 epoll_ctl epoll_wait epoll_pwait epoll_pwait2 eventfd eventfd2
-timerfd_create timerfd_settime timerfd_gettime signalfd signalfd4 sendto recvfrom sendmsg recvmsg
-shutdown getsockname getpeername getsockopt setsockopt mmap munmap mprotect mremap madvise brk
-mincore msync membarrier rseq exit exit_group getpid gettid getppid getuid geteuid getgid getegid
-getgroups getresuid getresgid getpgrp getpgid getsid rt_sigaction rt_sigprocmask rt_sigreturn
-rt_sigpending rt_sigtimedwait rt_sigsuspend sigaltstack pause alarm setitimer getitimer
+renameat2 link linkat symlink symlinkat truncate ftruncate fallocate umask dup dup2 dup3 pipe pipe2
+fcntl fsync fdatasync statfs fstatfs copy_file_range sendfile splice tee fadvise64 readahead poll
+ppoll select pselect6 epoll_create epoll_create1 epoll_ctl epoll_wait epoll_pwait epoll_pwait2
+eventfd eventfd2 timerfd_create timerfd_settime timerfd_gettime signalfd signalfd4 sendto recvfrom
+sendmsg recvmsg shutdown getsockname getpeername getsockopt setsockopt mmap munmap mprotect mremap
+madvise brk mincore msync membarrier rseq exit exit_group getpid gettid getppid getuid geteuid
+getgid getegid getgroups getresuid getresgid getpgrp getpgid getsid rt_sigaction rt_sigprocmask
+rt_sigreturn rt_sigpending rt_sigtimedwait rt_sigsuspend sigaltstack pause alarm setitimer getitimer
 timer_create timer_settime timer_gettime timer_delete timer_getoverrun nanosleep clock_nanosleep
 clock_gettime clock_getres gettimeofday time times getrusage sched_yield sched_getaffinity
 sched_getparam sched_getscheduler sched_get_priority_max sched_get_priority_min getpriority getcpu
-sysinfo uname getrandom arch_prctl set_tid_address set_robust_list get_robust_list futex
-futex_waitv getrlimit restart_syscall wait4 waitid capget
+sysinfo uname getrandom arch_prctl set_tid_address set_robust_list get_robust_list futex futex_waitv
+getrlimit restart_syscall wait4 waitid capget
 """
 
 ZYGOTE_ONLY = """
 fork vfork unshare setns setsid setpgid capset seccomp pidfd_open pidfd_send_signal setrlimit
 """
+
+# What Landlock does not look at: these change files by their owner's right alone. They are allowed
+# only where a program sees no file but those in its own /tmp and a read-only library.
+OWNERS = "chmod fchmod fchmodat utime utimes utimensat futimesat"
 
 # Of these the arguments decide in the program's filter.
 INSPECTED = "clone prctl prlimit64 kill tgkill tkill ioctl socketpair"
@@ -101,10 +104,16 @@ def _read_own_limits() -> list[Instruction]:
     return [*code, (_RET, 0, 0, _ALLOW)]
 
 
-def zygote_filter(machine: str, table: dict[str, int]) -> list[Instruction]:
-    """Everything that the zygote or a program may ever call; the rest is EPERM."""
+def zygote_filter(
+    machine: str, table: dict[str, int], *, own_files: bool = True
+) -> list[Instruction]:
+    """Everything that the zygote or a program may ever call; the rest is EPERM.
+
+    ``own_files``: whether every file that can be changed is the program's own.
+    """
     code = _head(machine)
-    for name in f"{ALLOWED} {ZYGOTE_ONLY} {INSPECTED}".split():
+    names = f"{ALLOWED} {ZYGOTE_ONLY} {INSPECTED} {OWNERS if own_files else ''}"
+    for name in names.split():
         if name in table:
             code += _rule(table[name], [(_RET, 0, 0, _ALLOW)])
     code += _rule(
@@ -158,6 +167,7 @@ class ProgramFilter:
         linux.seccomp(self.code)
 
 
-def install_for_zygote() -> None:
+def install_for_zygote(*, own_files: bool) -> None:
     """Put the allow-list on the zygote."""
-    linux.seccomp(packed(zygote_filter(os.uname().machine, numbers())))
+    code = zygote_filter(os.uname().machine, numbers(), own_files=own_files)
+    linux.seccomp(packed(code))

@@ -48,7 +48,7 @@ def raise_walls(level: str, numpy: str = "") -> namespaces.Nursery | None:
         _drop_bounding_set()
     linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)
     _restrict_paths(level, [*paths, *DEVICES])
-    seccomp.install_for_zygote()
+    seccomp.install_for_zygote(own_files=nursery is not None)
     return nursery
 
 

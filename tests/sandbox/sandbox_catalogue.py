@@ -181,6 +181,19 @@ CATALOGUE = {
         "error",
         "def f(x):\n    open('@CANARY@', 'w').write('x')\n    return x + 1",
     ),
+    "changes the mode outside": (
+        "error",
+        "import os\ndef f(x):\n    os.chmod('@CANARY@', 0o777)\n    return x + 1",
+    ),
+    "changes the times outside": (
+        "error",
+        "import os\ndef f(x):\n    os.utime('@CANARY@', (0, 0))\n    return x + 1",
+    ),
+    "changes the mode of the library": (
+        "error",
+        "import os\ndef f(x):\n    with open(os.__file__) as o:\n"
+        "        os.fchmod(o.fileno(), 0o777)\n    return x + 1",
+    ),
     "poisons the library": (
         "error",
         "import os\ndef f(x):\n    p = os.path.dirname(os.__file__)\n"
