@@ -162,13 +162,14 @@ def _bubblewrap(numpy: str) -> list[str]:
     paths += [sys.base_prefix + "/lib", _interpreter(), str(_PACKAGE)]
     native = extension()
     paths += [str(native)] if native else []
-    paths += numpy_paths(numpy)
     for path in paths:
         link = Path(path)
         if link.is_symlink():
             command += ["--symlink", str(link.readlink()), path]
         else:
             command += ["--ro-bind", path, path]
+    for path, place in numpy_paths(numpy).items():
+        command += ["--ro-bind-try", path, place]
     for path in DEVICES:
         command += ["--dev-bind", path, path]
     return command

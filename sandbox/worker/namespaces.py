@@ -28,23 +28,28 @@ FIRST_UID = 1_400_000_000
 _INSIDE_ID = 1000
 
 
-def isolate(readable: list[str], devices: tuple[str, ...]) -> None:
+def isolate(
+    readable: list[str], devices: tuple[str, ...], moved: dict[str, str] | None = None
+) -> None:
     """Leave the machine: return as the only process of new namespaces, the tree being ``/``.
+
+    ``readable`` and ``devices`` are shown where they are, ``moved`` at other places.
 
     The process that called waits, outside, for the one that returns; the two die together.
 
     Raises:
         OSError: the kernel refuses a step.
     """
+    places = {**{path: path for path in readable}, **(moved or {})}
     proc = os.open("/proc", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     if os.geteuid() == 0:
         linux.call("unshare", NEWNS)
-        _build_root(readable, devices)
+        _build_root(places, devices)
         _become(FIRST_UID + os.getpid())
         _unshare_user(proc, _APART)
     else:
         _unshare_user(proc, _APART)
-        _build_root(readable, devices)
+        _build_root(places, devices)
     os.close(proc)
     mount_tmp()
     linux.call("sethostname", b"sandbox", 7)
@@ -87,39 +92,39 @@ def _mount(source: str, target: str, kind: str, flags: int, options: str = "") -
     linux.call("mount", *texts, flags, options.encode())
 
 
-def _build_root(readable: list[str], devices: tuple[str, ...]) -> None:
+def _build_root(places: dict[str, str], devices: tuple[str, ...]) -> None:
     """Make a small read-only tree the root: the library, a few devices, an empty /tmp."""
     _mount("none", "/", "none", _REC | _PRIVATE)
     _mount("tmpfs", "/tmp", "tmpfs", _NOSUID | _NODEV, "size=1m,mode=755")
     os.mkdir("/tmp/.old")
     linux.call("pivot_root", b"/tmp", b"/tmp/.old")
     os.chdir("/")
-    for path in readable:
-        _show(path, _NODEV)
+    for path, place in places.items():
+        _show(path, place, _NODEV)
     for path in devices:
-        _show(path, 0)
+        _show(path, path, 0)
     os.mkdir("/tmp", 0o755)
     linux.call("umount2", b"/.old", _DETACH)
     os.rmdir("/.old")
     _mount("none", "/", "none", _REMOUNT | _BIND | _RDONLY | _NOSUID | _NODEV)
 
 
-def _show(path: str, flags: int) -> None:
-    """Bind ``path`` of the old root read-only into the new one; a link is made anew."""
+def _show(path: str, place: str, flags: int) -> None:
+    """Bind ``path`` of the old root read-only at ``place`` in the new one; a link is made anew."""
     source = "/.old" + path
-    if not os.path.lexists(source) or os.path.lexists(path):
+    if not os.path.lexists(source) or os.path.lexists(place):
         return
-    os.makedirs(os.path.dirname(path), exist_ok=True)
+    os.makedirs(os.path.dirname(place), exist_ok=True)
     if os.path.islink(source):
-        os.symlink(os.readlink(source), path)
+        os.symlink(os.readlink(source), place)
         return
     if os.path.isdir(source):
-        os.mkdir(path)
+        os.mkdir(place)
     else:
-        os.close(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC))
-    _mount(source, path, "none", _BIND | _REC)
-    flags |= os.statvfs(path).f_flag & (_NOSUID | _NODEV | _NOEXEC)
-    _mount("none", path, "none", _REMOUNT | _BIND | _RDONLY | _NOSUID | flags)
+        os.close(os.open(place, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC))
+    _mount(source, place, "none", _BIND | _REC)
+    flags |= os.statvfs(place).f_flag & (_NOSUID | _NODEV | _NOEXEC)
+    _mount("none", place, "none", _REMOUNT | _BIND | _RDONLY | _NOSUID | flags)
 
 
 def _first_of_new_processes() -> None:

@@ -16,6 +16,7 @@ from sandbox.worker import child, wire
 from sandbox.worker.child import Frames, describe, load
 
 LINE_FD = 4
+_line = [LINE_FD]
 MESSAGE_MAX = 64 << 20
 
 _OPERATIONS = frozenset(
@@ -32,12 +33,17 @@ class Gone(BaseException):
     """The other side hung up."""
 
 
+def use_line(fd: int) -> None:
+    """Talk to the other side on ``fd``: for a rehearsal, where no process of its own is entered."""
+    _line[0] = fd
+
+
 def send(body: bytes) -> None:
     """Write one message on the line."""
     view = memoryview(wire.FRAME.pack(b"M", len(body)) + body)
     try:
         while view:
-            view = view[os.write(LINE_FD, view) :]
+            view = view[os.write(_line[0], view) :]
     except BrokenPipeError as error:
         raise Gone from error
 
@@ -54,7 +60,7 @@ def _exactly(size: int) -> bytes:
     pieces = []
     while size:
         try:
-            piece = os.read(LINE_FD, min(size, 1 << 16))
+            piece = os.read(_line[0], min(size, 1 << 16))
         except ConnectionResetError as error:
             raise Gone from error
         if not piece:
@@ -241,9 +247,9 @@ class _Names(dict[str, Any]):
         return _request("get", name)
 
 
-def run_candidate(code: memoryview) -> None:
+def run_candidate(code: memoryview, fd: int = child.RESULT_FD) -> None:
     """Load the candidate and serve the tests."""
-    frames = Frames()
+    frames = Frames(fd)
     try:
         names = load(str(code, "utf-8", "surrogatepass"), "")
     except BaseException as error:  # noqa: BLE001 - whatever it is, it is the candidate's
@@ -257,7 +263,7 @@ def run_candidate(code: memoryview) -> None:
         frames.flush()
 
 
-def run_tester(payload: memoryview) -> None:
+def run_tester(payload: memoryview, fd: int = child.RESULT_FD) -> None:
     """Run the tests against the candidate at the other end of the line; write the verdict."""
     entry_point, setup_code, test_code = marshal.loads(payload)
     names = _Names(entry_point)
@@ -272,7 +278,7 @@ def run_tester(payload: memoryview) -> None:
         word, detail = "failed", _detail(error)
     except BaseException as error:  # noqa: BLE001 - told as it is
         word, detail = "error", _detail(error)
-    frames = Frames()
+    frames = Frames(fd)
     frames.add(wire.VERDICT, codec.encode((word, *detail)))
     frames.flush()
 

@@ -15,14 +15,28 @@ def readable(numpy: str) -> list[str]:
     library = {os.path.realpath(path) for path in sys.path if path and path != numpy}
     library.add(os.path.realpath(f"{sys.base_prefix}/lib"))
     tops = [p for p in library if not any(p.startswith(f"{other}/") for other in library)]
-    return [*SYSTEM, *sorted(tops), *numpy_paths(numpy)]
+    return [*SYSTEM, *sorted(tops)]
 
 
-def numpy_paths(folder: str) -> list[str]:
-    """Return the parts of numpy in the folder that it is imported from; none for ""."""
-    if not folder:
-        return []
-    return [f"{folder}/{name}" for name in ("numpy", "numpy.libs")]
+NUMPY = "/.numpy"
+"""Where numpy is shown in a tree of our own: its environment may lie anywhere, also below /tmp."""
+
+
+def numpy_paths(folder: str) -> dict[str, str]:
+    """Return the parts of numpy in the folder that it is imported from, and where they are shown.
+
+    Empty for "".
+    """
+    parts = ("numpy", "numpy.libs") if folder else ()
+    return {f"{folder}/{name}": f"{NUMPY}/{name}" for name in parts}
+
+
+def _relocate(folder: str) -> None:
+    """Let what is still to be imported of numpy come from where it is shown."""
+    sys.path[:] = [NUMPY if path == folder else path for path in sys.path]
+    for name, module in list(sys.modules.items()):
+        if name.split(".")[0] == "numpy" and hasattr(module, "__path__"):
+            module.__path__ = [path.replace(folder, NUMPY, 1) for path in module.__path__]
 
 
 def raise_walls(level: str, numpy: str = "") -> namespaces.Nursery | None:
@@ -37,17 +51,20 @@ def raise_walls(level: str, numpy: str = "") -> namespaces.Nursery | None:
     """
     if level == "D":
         return None
-    paths = readable(numpy)
+    paths, moved = readable(numpy), numpy_paths(numpy)
     nursery = None
     if level == "A":
-        namespaces.isolate(paths, DEVICES)
+        namespaces.isolate(paths, DEVICES, moved)
     elif level == "A'":
         namespaces.mount_tmp()  # bubblewrap's own has no limit on the number of files
     if level in ("A", "A'"):
+        if numpy:
+            _relocate(numpy)
         nursery = namespaces.Nursery()
         _drop_bounding_set()
     linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)
-    _restrict_paths(level, [*paths, *DEVICES])
+    shown = moved.values() if nursery is not None else moved.keys()
+    _restrict_paths(level, [*paths, *shown, *DEVICES])
     seccomp.install_for_zygote(own_files=nursery is not None)
     return nursery
 
