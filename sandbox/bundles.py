@@ -1,9 +1,10 @@
 """What a zygote is given at once: one program, or several that may share a process.
 
 Sharing is an offer. The worker looks at each program (see worker/purity.py) and leaves out what it
-does not admit; and when anything at all went wrong in the process, nothing that it said counts, and
-each program is run in a process of its own. So the only verdicts taken from a shared process are
-those of programs that could not touch each other, in one that ended well.
+does not admit; and when anything at all went wrong in the process, nothing that it said counts: the
+program that ran then gets a process of its own, the others are run again. So the only verdicts
+taken from a shared process are those of programs that could not touch each other, in one that ended
+well.
 """
 
 import re
@@ -17,10 +18,10 @@ from sandbox.judge import Finding, NotJudgedError, frames_of, judge, judge_data
 from sandbox.types import CallTrace, Failure, Limits, Program, Verdict, Word
 from sandbox.worker import wire
 
-MOST = 8
+MOST = 32
 TRACED_TIMES = 8
 """How much more time a traced program gets: the slowest loops take so many times as long."""
-SHARED_CPU_S = 0.5
+SHARED_CPU_S = 0.25
 SHARED_WALL_S = 5.0
 SHARED_RESULT_BYTES = 1 << 24
 
@@ -129,7 +130,8 @@ class Bundle:
             raise NotJudgedError("the programs' process could not be locked down")
         bodies = [body for tag, body in frames[1:] if tag == wire.PROGRAM]
         if report.why != wire.ENDED or report.status or len(bodies) != len(frames) - 1:
-            for task in self.tasks:
+            # Whoever ran when it ended is not to share again; where that is not clear, none is.
+            for task in self.tasks[len(bodies) :][:1] or self.tasks:
                 task.alone = True
             return [], self.tasks
         settled, again = [], self.tasks[len(bodies) :]

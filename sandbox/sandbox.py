@@ -65,7 +65,7 @@ class Sandbox:
         ``programs`` is read lazily, in a thread of its own, a few ahead of the verdicts that were
         taken; it may block. What it raises is raised here, after the verdicts of those before.
         """
-        stream = _Stream(self._pool_for, window=32 * self.workers + 8)
+        stream = _Stream(self._pool_for, window=128 * self.workers)
         self._streams.add(stream)
         try:
             yield from stream.verdicts(programs)

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import warnings
 from collections import Counter
 from dataclasses import dataclass
@@ -165,7 +166,8 @@ def test_plain_python_agrees(chosen, verdicts, share):
 
 def test_sharing_changes_no_verdict(verdicts):
     def told(verdict):
-        return verdict.word, verdict.failure
+        # Where an object lies in memory is another place in every run, shared or not.
+        return verdict.word, re.sub("0x[0-9a-f]+", "0x", str(verdict.failure))
 
     shared, alone = verdicts[True], verdicts[False]
     assert [(shared[k], alone[k]) for k in alone if told(shared[k]) != told(alone[k])] == []

@@ -201,12 +201,12 @@ BAD = {
 @pytest.mark.parametrize("name", BAD)
 def test_neighbours_of_a_bad_program_keep_their_verdicts(sandbox, name):
     code, word = BAD[name]
-    limits = Limits(cpu_s=0.8, wall_s=10)
+    limits = Limits(cpu_s=3, wall_s=20)
     bad = Program("bad", code, program("").tests, limits)
-    good = [Program(str(i), RIGHT, program("").tests, limits) for i in range(10)]
-    verdicts = {v.key: v for v in sandbox.run_many([*good[:3], bad, *good[3:]])}
+    good = [Program(str(i), RIGHT, program("").tests, limits) for i in range(60)]
+    verdicts = {v.key: v for v in sandbox.run_many([*good[:30], bad, *good[30:]])}
     assert verdicts.pop("bad").word is word
-    assert len(verdicts) == 10
+    assert len(verdicts) == 60
     assert all(verdict.passed for verdict in verdicts.values())
 
 
@@ -232,7 +232,7 @@ def test_bundles_hold_only_what_may_share():
 
     from collections import deque
 
-    assert len(take(deque(task() for _ in range(20)), 20).tasks) == MOST
+    assert len(take(deque(task() for _ in range(99)), 99).tasks) == MOST
     assert len(take(deque(task() for _ in range(20)), 3).tasks) == 3
     assert len(take(deque([task(), task(limits=Limits(cpu_s=1))]), 8).tasks) == 1
     assert len(take(deque([task("class A: pass"), task()]), 8).tasks) == 1
