@@ -44,21 +44,26 @@ _MAPPINGS: dict[type, bytes] = {dict: b"d", Counter: b"C", OrderedDict: b"O", de
 class _Writer:
     """Gathers the pieces; ``other`` writes what is no plain data, or gives None."""
 
-    def __init__(self, other: Callable[[Any], int | str | None] | None) -> None:
+    def __init__(
+        self, other: Callable[[Any], int | str | None] | None, stable: bool = False
+    ) -> None:
         self.pieces: list[bytes] = []
         self.emit = self.pieces.append
-        self.other = other
+        self.other, self.stable = other, stable
 
 
-def encode(value: Any, other: Callable[[Any], int | str | None] | None = None) -> bytes:
+def encode(
+    value: Any, other: Callable[[Any], int | str | None] | None = None, *, stable: bool = False
+) -> bytes:
     """Encode a value; a subclass that keeps its base's ``==`` goes as its base.
 
     ``other`` gives a number or a name for an object that is not plain data: see :class:`Decoder`.
+    ``stable``: the same bytes in every process, also for sets whose order hangs on its hash seed.
 
     Raises:
         NotDataError: it is not plain data, or deeper than ``MAX_DEPTH``.
     """
-    writer = _Writer(other)
+    writer = _Writer(other, stable)
     _encode(value, writer, writer.emit, 0)
     return b"".join(writer.pieces)
 
@@ -84,6 +89,8 @@ def _encode(value: Any, to: _Writer, emit: Any, depth: int) -> None:
     elif kind in _SEQUENCES:
         _guard(depth)
         emit(_SEQUENCES[kind] + _U32.pack(len(value)))
+        if to.stable and kind in (set, frozenset):
+            value = _stable(value)
         for item in value:
             _encode(item, to, emit, depth + 1)
     elif kind in _MAPPINGS:
@@ -94,6 +101,13 @@ def _encode(value: Any, to: _Writer, emit: Any, depth: int) -> None:
             _encode(item, to, emit, depth + 1)
     else:
         _encode_rare(value, kind, to, depth)
+
+
+def _stable(items: Any) -> list[Any]:
+    """Return a set's items in an order that is the same in every process."""
+    if all(type(item) in (int, float, bool) for item in items):
+        return sorted(items)
+    return sorted(items, key=lambda item: encode(item, stable=True))
 
 
 def _guard(depth: int) -> None:
@@ -259,7 +273,7 @@ class Decoder:
         if tag == b"q":
             return deque(items), at
         refuse_collisions(items)
-        return (set(items) if tag == b"S" else frozenset(items)), at
+        return (display(items) if tag == b"S" else frozenset(items)), at
 
     def _mapping(self, tag: bytes, at: int, depth: int) -> tuple[Any, int]:
         (count,) = self._unpack(_U32, at)
@@ -280,6 +294,14 @@ class Decoder:
         if any(part.bit_length() > 8 * MAX_RATIONAL for part in parts):
             raise DecodeError("a number of too many digits")
         return make(*parts), at
+
+
+def display(items: list[Any]) -> set[Any]:
+    """Make a set as Python makes that of a display of constants, ``{1, 2, 3}``.
+
+    It has a smaller table than a set that grew item by item, and so another order.
+    """
+    return set(frozenset(items)) if len(items) > 2 else set(items)
 
 
 def _scalar(tag: bytes, body: bytes) -> Any:

@@ -59,17 +59,17 @@ def _packed(call: Call) -> bytes:
     arguments = (call.args, call.kwargs)
     if _marshals(arguments):
         return b"m" + marshal.dumps(arguments, _MARSHAL)
-    return b"c" + codec.encode(arguments)
+    return b"c" + codec.encode(arguments, stable=True)
 
 
 def _marshals(value: Any, depth: int = 0) -> bool:
-    """Whether marshal gives back exactly this: it would make a bytearray bytes."""
+    """Whether marshal gives back exactly this: not so a bytearray, nor the order of a set."""
     kind = type(value)
     if kind in _MARSHALLED:
         return True
     if depth > codec.MAX_DEPTH:
         return False
-    if kind in (tuple, list, set, frozenset):
+    if kind in (tuple, list):
         return all(_marshals(item, depth + 1) for item in value)
     if kind is dict:
         return all(_marshals(k, depth + 1) and _marshals(v, depth + 1) for k, v in value.items())

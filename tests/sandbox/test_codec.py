@@ -119,3 +119,20 @@ def test_claimed_sizes_are_checked_before_memory_is_taken():
         decode(b"l" + struct.pack("<I", 2**32 - 1))
     with pytest.raises(DecodeError):
         decode(b"Q" + encode(1 << 100_000) + encode(3))
+
+
+@given(st.sets(st.integers(-100, 100) | st.text(max_size=3), max_size=40))
+def test_a_set_has_one_encoding_however_it_was_made(items):
+    grown = set()
+    for item in sorted(items, key=repr, reverse=True):
+        grown.add(item)
+    assert encode(grown, stable=True) == encode(set(items), stable=True)
+    assert decode(encode(grown, stable=True)) == items
+
+
+def test_a_set_iterates_like_a_display():
+    for display in ({12, 13, 14, 15, 16}, {6, 7, 8, 9, 10, 11}, {1, 2}, {5, 3, 1, 40, 20}):
+        grown = set()
+        for item in sorted(display):
+            grown.add(item)
+        assert list(decode(encode(grown, stable=True))) == list(display)

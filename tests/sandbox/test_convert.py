@@ -2,7 +2,15 @@
 
 import pytest
 
-from sandbox import Call, ConversionError, from_asserts, from_check
+from sandbox import (
+    Call,
+    ConversionError,
+    Program,
+    from_asserts,
+    from_check,
+    tests_from_json,
+    tests_to_json,
+)
 
 
 @pytest.mark.parametrize(
@@ -80,3 +88,12 @@ def test_checks_become_data_or_keep_their_helpers():
     assert "def f" not in tests.setup_code
     with pytest.raises(ConversionError, match="no check"):
         from_check("def other(): pass", "f")
+
+
+def test_sets_reach_the_candidate_in_the_order_of_a_display(sandbox):
+    plain = tuple({12, 13, 14, 15, 16})
+    tests = from_asserts([f"assert f({{12, 13, 14, 15, 16}}) == {plain}"])
+    assert tests.mode == "data"
+    again = tests_from_json(tests_to_json(tests))
+    for one in (tests, again):
+        assert sandbox.run(Program("k", "def f(s): return tuple(s)", one)).passed
