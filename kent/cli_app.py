@@ -57,6 +57,12 @@ class App:
 
         return Store.open(self.config.state_dir / "kent.db", read_only=True)
 
+    def write_store(self) -> "Store":
+        """The store that is there, for a short write; the daemon may use it meanwhile."""
+        from memory.store import Store
+
+        return Store.open(self.config.state_dir / "kent.db", create=False)
+
 
 pass_app = click.make_pass_decorator(App)
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document.")

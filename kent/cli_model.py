@@ -1,14 +1,19 @@
-"""``kent model``: weights of generators, by name."""
+"""``kent model``: weights of generators by name, and the trained versions."""
+
+from typing import TYPE_CHECKING
 
 import click
 
-from kent.cli_app import App, json_option, pass_app, print_json
+from kent.cli_app import App, json_option, pass_app, print_json, say
 from kent.disk import in_words
+
+if TYPE_CHECKING:
+    from kent.promotion import Act
 
 
 @click.group()
 def model() -> None:
-    """Weights: which are known, fetch them, check them."""
+    """Weights: list, fetch, check them; trained versions: list, promote, roll back."""
 
 
 @model.command("list")
@@ -74,3 +79,57 @@ def verify(app: App, names: tuple[str, ...]) -> None:
         raise WeightsError(f"no known model in {folder}: `kent model pull` fetches one")
     for name in wanted:
         click.echo(f"{check(name, folder)}: as it should be")
+
+
+@model.command()
+@click.argument("kind", required=False)
+@json_option
+@pass_app
+def versions(app: App, kind: str | None, as_json: bool) -> None:
+    """List the trained versions, such as those of KIND critic, and which one is champion."""
+    from kent.model_versions import in_lines
+    from kent.model_versions import versions as find
+
+    with app.read_store() as store:
+        rows = find(store, kind)
+    if as_json:
+        print_json(rows)
+        return
+    if not rows:
+        say("no such version in the store; `kent round` trains one")
+    for line in in_lines(rows):
+        click.echo(line)
+
+
+reason_option = click.option("--reason", default="", help="Why; it is kept with the record.")
+
+
+@model.command()
+@click.argument("kind")
+@click.argument("version")
+@reason_option
+@pass_app
+def promote(app: App, kind: str, version: str, reason: str) -> None:
+    """Make VERSION of KIND the champion by hand, such as critic 3; the next round uses it."""
+    from kent.promotion import promote as act
+
+    with app.write_store() as store:
+        _tell(act(store, kind, version, reason))
+
+
+@model.command()
+@click.argument("kind")
+@click.argument("version", required=False)
+@reason_option
+@pass_app
+def rollback(app: App, kind: str, version: str | None, reason: str) -> None:
+    """Go back to the champion of KIND before the present one, or to the former one VERSION."""
+    from kent.promotion import rollback as act
+
+    with app.write_store() as store:
+        _tell(act(store, kind, version, reason))
+
+
+def _tell(act: "Act") -> None:
+    place = f"in place of {act.replaced}" if act.replaced else "the first of its kind"
+    click.echo(f"{act.champion} is champion, {place} ({act.reason})")

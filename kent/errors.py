@@ -2,6 +2,7 @@
 
 KentError
 ├── ConfigError      kent.toml, KENT_* or a flag is wrong (exit code 2)
+├── PromotionError   a version cannot become champion
 └── DaemonError      it cannot start, stop or be reached
     └── AlreadyRunning   another process holds the state directory
 """
@@ -23,6 +24,10 @@ class ConfigError(KentError):
     def __init__(self, problems: str | Sequence[str]) -> None:
         self.problems = [problems] if isinstance(problems, str) else list(problems)
         super().__init__("\n".join(self.problems))
+
+
+class PromotionError(KentError):
+    """A version is unknown, or cannot become champion."""
 
 
 class DaemonError(KentError):

@@ -8,6 +8,10 @@ from memory.connection import Connected
 from memory.encoding import clean_text, finite_tree, to_json
 
 _EVENT_COLUMNS = ("id", "at", "level", "kind", "message", "round_id", "stage_run_id", "data")
+INSERT_EVENT = """
+INSERT INTO events (at, level, kind, message, round_id, stage_run_id, data)
+VALUES (?, ?, ?, ?, ?, ?, ?)
+"""
 _PROCESS_COLUMNS = ("pid", "pid_start", "role", "command", "registered_at")
 
 
@@ -27,11 +31,7 @@ class Events(Connected):
         """Record that something happened that a person may want to know."""
         row = (time.time(), level, kind, clean_text(message), round_id, stage_run_id)
         with self._write() as connection:
-            connection.execute(
-                "INSERT INTO events (at, level, kind, message, round_id, stage_run_id, data) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (*row, to_json(finite_tree(data or {}))),
-            )
+            connection.execute(INSERT_EVENT, (*row, to_json(finite_tree(data or {}))))
 
     def events(self, *, limit: int = 100, level: str | None = None) -> list[dict[str, Any]]:
         """The newest events first; ``level`` of None means of every level."""

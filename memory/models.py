@@ -1,19 +1,21 @@
-"""Models, what they were trained on, their evaluations, and the championship."""
+"""Models, what they were trained on, and the championship."""
 
 import sqlite3
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from memory.connection import Connected
-from memory.encoding import finite, to_json, with_json
+from memory.encoding import clean_text, finite_tree, to_json, with_json
 from memory.errors import StoreError
+from memory.evaluations import figure_columns
+from memory.events import INSERT_EVENT
 from memory.records import Figure, ModelRow
 
 # In the order of the fields of ModelRow.
 _COLUMNS = """
-id, kind, version, parent, config, status, generator_id, checkpoint, sha256, stage_run_id
+id, kind, version, parent, config, status, generator_id, checkpoint, sha256, stage_run_id, stale
 """
 # Unfinished models of the same stage in the same round: left by an attempt that was cut.
 _UNFINISHED = f"""
@@ -23,24 +25,26 @@ WHERE kind = :kind AND status = 'training' AND stage_run_id IN (
     ON other.round_id = own.round_id AND other.stage = own.stage WHERE own.id = :stage_run_id)
 ORDER BY version
 """
-_EVALUATION = """
-INSERT INTO evaluations (stage_run_id, model_id, problem_set, split, protocol, metric, value, low,
-                         high, n, created_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (stage_run_id, model_id, problem_set, split, protocol, metric) DO UPDATE SET
-    value = excluded.value, low = excluded.low, high = excluded.high, n = excluded.n,
-    created_at = excluded.created_at
-"""
 _PROMOTION = """
-INSERT INTO promotions (stage_run_id, kind, candidate, champion, decision, effect, low, high,
-                        p_value, alpha, looks, n, reason, created_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO promotions (stage_run_id, kind, candidate, champion, decision, actor, effect, low, high,
+                        p_value, alpha, looks, n, reason, alternative, figures, created_at)
+VALUES (?, ?, ?, ?, ?, 'gate', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+_BY_HAND = """
+INSERT INTO promotions (kind, candidate, champion, decision, actor, looks, n, reason, created_at)
+VALUES (?, ?, ?, ?, 'hand', 0, 0, ?, ?)
+"""
+# A candidate whose gate is at work, or goes on when the round that was cut goes on.
+_AT_THE_GATE = """
+SELECT m.id, r.round_id FROM models m JOIN stage_runs r ON r.id = m.stage_run_id
+JOIN rounds o ON o.id = r.round_id
+WHERE m.kind = ? AND m.status = 'candidate' AND o.status = 'running'
 """
 DECISIONS = {"promoted": "champion", "kept": "rejected"}
 
 
 class Models(Connected):
-    """Reads and writes of ``models``, ``training_examples``, ``evaluations``, ``promotions``."""
+    """Reads and writes of ``models``, ``training_examples``, ``promotions``."""
 
     def begin_model(
         self,
@@ -121,11 +125,14 @@ class Models(Connected):
         alpha: float,
         looks: int,
         reason: str,
+        figures: Mapping[str, Any] | None = None,
+        alternative: Mapping[str, Any] | None = None,
     ) -> None:
         """Record the gate's decision on a candidate and carry it out, in one transaction.
 
         ``promoted``: the champion of its kind retires and the candidate takes its place;
-        ``kept``: the candidate is rejected. The same decision again changes nothing.
+        ``kept``: the candidate is rejected. The same decision again changes nothing. ``figures``
+        are what the candidate measured, ``alternative`` what its rival did, as JSON values.
         """
         if decision not in DECISIONS:
             raise StoreError(f"a decision is one of {', '.join(DECISIONS)}, not {decision!r}")
@@ -133,16 +140,54 @@ class Models(Connected):
             candidate = _get(connection, candidate_id)
             if _is_decided(connection, candidate, decision):
                 return
-            old = connection.execute(
-                "SELECT id FROM models WHERE kind = ? AND status = 'champion'", (candidate.kind,)
-            ).fetchone()
-            champion = None if old is None else old[0]
+            champion = _champion(connection, candidate.kind)
             what = (stage_run_id, candidate.kind, candidate_id, champion, decision)
-            why = (*_figure(effect), p_value, alpha, looks, effect.n, reason, time.time())
-            connection.execute(_PROMOTION, what + why)
+            why = (*figure_columns(effect), p_value, alpha, looks, effect.n, reason)
+            measured = [to_json(finite_tree(one or {})) for one in (alternative, figures)]
+            connection.execute(_PROMOTION, (*what, *why, *measured, time.time()))
             if decision == "promoted" and champion is not None:
                 _set(connection, champion, status="retired")
             _set(connection, candidate_id, status=DECISIONS[decision])
+
+    def promote_by_hand(
+        self,
+        model_id: str,
+        *,
+        replacing: str | None,
+        decision: Literal["promoted", "rolled_back"],
+        reason: str,
+    ) -> None:
+        """A person's choice of champion: the change, its row and its event in one transaction.
+
+        Args:
+            model_id: of a version in any status that has a checkpoint.
+            replacing: the champion that the choice was made against, which retires.
+            decision: as it is recorded.
+            reason: why, in words.
+
+        Raises:
+            StoreError: it is champion already or has no checkpoint, the champion is another one
+                by now, or a candidate of its kind is at the gate of a round that is open.
+        """
+        with self._write() as connection:
+            model = _get(connection, model_id)
+            _check_choice(connection, model, replacing)
+            if replacing is not None:
+                _set(connection, replacing, status="retired")
+            _set(connection, model_id, status="champion")
+            reason, now = clean_text(reason), time.time()
+            connection.execute(_BY_HAND, (model.kind, model_id, replacing, decision, reason, now))
+            message = f"{model_id} {decision.replace('_', ' ')} by hand: {reason}"
+            data = {"model": model_id, "replaced": replacing, "actor": "hand"}
+            event = (now, "info", f"{model.kind}.{decision}", message, None, None, to_json(data))
+            connection.execute(INSERT_EVENT, event)
+
+    def mark_stale(self, model_id: str, reason: str) -> bool:
+        """Say why a version cannot be used any more; True where that was not said already."""
+        with self._write() as connection:
+            known = _get(connection, model_id).stale
+            _set(connection, model_id, stale=clean_text(reason))
+        return known != clean_text(reason)
 
     def champion(self, kind: str) -> ModelRow | None:
         """The model of a kind that is in use, if there is one."""
@@ -162,27 +207,6 @@ class Models(Connected):
             f"SELECT {_COLUMNS} FROM models WHERE kind = ? ORDER BY version", (kind,)
         )
         return [_from_columns(row) for row in rows]
-
-    def add_evaluation(
-        self,
-        stage_run_id: int,
-        model_id: str,
-        problem_set: str,
-        split: str,
-        protocol: str,
-        metrics: Mapping[str, Figure],
-    ) -> None:
-        """Store a model's figures on a problem set; measured again, they replace the old ones."""
-        key, now = (stage_run_id, model_id, problem_set, split, protocol), time.time()
-        rows = [
-            (*key, metric, *_figure(figure), figure.n, now) for metric, figure in metrics.items()
-        ]
-        with self._write() as connection:
-            connection.executemany(_EVALUATION, rows)
-
-
-def _figure(figure: Figure) -> tuple[float | None, float | None, float | None]:
-    return finite(figure.value), finite(figure.low), finite(figure.high)
 
 
 def _insert(
@@ -211,12 +235,36 @@ def _set(connection: sqlite3.Connection, model_id: str, **columns: Any) -> None:
     )
 
 
+def _champion(connection: sqlite3.Connection, kind: str) -> str | None:
+    row = connection.execute(
+        "SELECT id FROM models WHERE kind = ? AND status = 'champion'", (kind,)
+    ).fetchone()
+    return None if row is None else str(row[0])
+
+
+def _check_choice(connection: sqlite3.Connection, model: ModelRow, replacing: str | None) -> None:
+    if model.status == "champion":
+        raise StoreError(f"{model.id} is champion already")
+    if model.checkpoint is None or model.sha256 is None:
+        raise StoreError(f"{model.id} is {model.status} and has no checkpoint; choose another one")
+    champion = _champion(connection, model.kind)
+    if champion != replacing:
+        raise StoreError(f"the champion is {champion or 'none'} by now, not {replacing}; repeat")
+    at_the_gate = connection.execute(_AT_THE_GATE, (model.kind,)).fetchone()
+    if at_the_gate is not None:
+        raise StoreError(
+            f"{at_the_gate[0]} is being decided on in round {at_the_gate[1]}; repeat when it is "
+            "(`kent daemon status` tells how far the round is)"
+        )
+
+
 def _is_decided(connection: sqlite3.Connection, candidate: ModelRow, decision: str) -> bool:
     """True when this decision was recorded before a cut; StoreError when none can be taken."""
     if candidate.status == "candidate":
         return False
     row = connection.execute(
-        "SELECT decision FROM promotions WHERE candidate = ? ORDER BY id DESC", (candidate.id,)
+        "SELECT decision FROM promotions WHERE candidate = ? AND actor = 'gate' ORDER BY id DESC",
+        (candidate.id,),
     ).fetchone()
     if row == (decision,):
         return True

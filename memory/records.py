@@ -115,7 +115,10 @@ class Figure:
 
 @dataclass(frozen=True)
 class ModelRow:
-    """A model version. ``status``: training, candidate, champion, retired or rejected."""
+    """A model version. ``status``: training, candidate, champion, retired or rejected.
+
+    ``stale`` says why it cannot be used as things are, such as another generator; None: it can.
+    """
 
     id: str
     kind: str
@@ -127,6 +130,7 @@ class ModelRow:
     checkpoint: str | None
     sha256: str | None
     stage_run_id: int
+    stale: str | None = None
 
 
 @dataclass(frozen=True)

@@ -153,6 +153,39 @@ def m002_limits(db: Database) -> None:
         db.execute(statement)
 
 
+# SQLite cannot loosen a column, so the table is made anew, filled, and takes the old one's name.
+# No table refers to it and it has no index or trigger of its own, so that foreign keys can stay
+# on meanwhile: they check every row that is copied.
+_PROMOTIONS_BY_HAND = """
+CREATE TABLE promotions_new (
+    id INTEGER PRIMARY KEY, stage_run_id INTEGER REFERENCES stage_runs(id),
+    kind TEXT NOT NULL, candidate TEXT NOT NULL REFERENCES models(id),
+    champion TEXT REFERENCES models(id),
+    decision TEXT NOT NULL CHECK (decision IN ('promoted', 'kept', 'rolled_back')),
+    actor TEXT NOT NULL DEFAULT 'gate' CHECK (actor IN ('gate', 'hand')),
+    effect REAL, low REAL, high REAL, p_value REAL, alpha REAL, looks INTEGER NOT NULL,
+    n INTEGER NOT NULL, reason TEXT NOT NULL, alternative TEXT NOT NULL DEFAULT '{}',
+    figures TEXT NOT NULL DEFAULT '{}', created_at REAL NOT NULL,
+    UNIQUE (candidate, stage_run_id), CHECK (actor = 'hand' OR stage_run_id IS NOT NULL)
+) STRICT;
+INSERT INTO promotions_new (id, stage_run_id, kind, candidate, champion, decision, effect, low,
+                            high, p_value, alpha, looks, n, reason, created_at)
+SELECT id, stage_run_id, kind, candidate, champion, decision, effect, low, high, p_value, alpha,
+       looks, n, reason, created_at
+FROM promotions ORDER BY id;
+DROP TABLE promotions;
+ALTER TABLE promotions_new RENAME TO promotions;
+ALTER TABLE models ADD COLUMN stale TEXT;
+"""
+
+
+@migrations()
+def m004_promotions_by_hand(db: Database) -> None:
+    """A person may promote and roll back; what both sides measured is kept; models can be stale."""
+    for statement in _statements(_PROMOTIONS_BY_HAND):
+        db.execute(statement)
+
+
 def _statements(script: str) -> list[str]:
     """Cut a script into single statements; those of a trigger's body stay together."""
     statements, current = [], ""

@@ -18,6 +18,7 @@ from memory.connection import (
     plain_errors,
 )
 from memory.errors import StoreError, StoreVersionError
+from memory.evaluations import Evaluations
 from memory.events import Events
 from memory.limits import ProblemLimits
 from memory.models import Models
@@ -27,7 +28,7 @@ from memory.samples import Samples
 from memory.schema import migrations
 
 
-class Store(Problems, ProblemLimits, Samples, Models, Rounds, Events):
+class Store(Problems, ProblemLimits, Samples, Models, Evaluations, Rounds, Events):
     """Everything that KENT remembers in rows.
 
     It may be used by several threads at once, and the file by several processes. Each write is

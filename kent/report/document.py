@@ -6,7 +6,7 @@ from typing import Any
 from kent.report import queries
 from kent.report.change import changes
 from kent.report.stages import run_seconds, stages_of_rounds
-from kent.report.values import Json, figure
+from kent.report.values import Json, figure, json_object
 from memory.store import Store
 
 SCHEMA = "kent-report/1"
@@ -39,13 +39,15 @@ def build(store: Store, *, now: float | None = None) -> Json:
 
 
 def _promotion(row: queries.Row) -> Json:
-    kept = ("id", "kind", "stage", "candidate", "champion", "decision", "p_value", "alpha", "looks",
-            "reason")  # fmt: skip
+    kept = ("id", "kind", "stage", "candidate", "champion", "decision", "actor", "p_value", "alpha",
+            "looks", "reason")  # fmt: skip
     return {
         **{name: row[name] for name in kept},
         "at": row["created_at"],
         "round": row["round_id"],
         "effect": figure(row["effect"], row["low"], row["high"], row["n"]),
+        "figures": json_object(row["figures"]),
+        "alternative": json_object(row["alternative"]),
         "provenance": {"promotion": row["id"], "stage_run": row["stage_run_id"]},
     }
 
@@ -76,7 +78,10 @@ def _model_counts(models: list[queries.Row]) -> Json:
     for model in models:
         by_status[model["status"]] = by_status.get(model["status"], 0) + 1
     champions = {m["kind"]: m["id"] for m in models if m["status"] == "champion"}
-    return {"total": len(models), "by_status": by_status, "champions": champions}
+    stale = {m["id"]: m["stale"] for m in models if m["stale"]}
+    return {
+        "total": len(models), "by_status": by_status, "champions": champions, "stale": stale
+    }  # fmt: skip
 
 
 def _running(rounds: list[Json], runs: list[queries.Row], now: float) -> Json | None:

@@ -27,11 +27,14 @@ FROM evaluations e WHERE e.split = 'test' ORDER BY e.id
 
 _PROMOTIONS = """
 SELECT p.id, p.created_at, p.kind, p.candidate, p.champion, p.decision, p.effect, p.low, p.high,
-       p.n, p.p_value, p.alpha, p.looks, p.reason, p.stage_run_id, r.round_id, r.stage
-FROM promotions p JOIN stage_runs r ON r.id = p.stage_run_id ORDER BY p.id
+       p.n, p.p_value, p.alpha, p.looks, p.reason, p.actor, p.figures, p.alternative,
+       p.stage_run_id, r.round_id, r.stage
+FROM promotions p LEFT JOIN stage_runs r ON r.id = p.stage_run_id ORDER BY p.id
 """
 
-_MODELS = "SELECT id, kind, version, status, generator_id, code_version FROM models ORDER BY id"
+_MODELS = """
+SELECT id, kind, version, status, stale, generator_id, code_version FROM models ORDER BY id
+"""
 
 
 def rounds(store: Store) -> list[Row]:
@@ -57,7 +60,7 @@ def evaluations(store: Store) -> list[Row]:
 
 
 def promotions(store: Store) -> list[Row]:
-    """All decisions between a candidate and a champion, with their round."""
+    """All decisions between a candidate and a champion; those by hand belong to no round."""
     return store.query(_PROMOTIONS)
 
 

@@ -157,10 +157,10 @@ def promotions_section(promotions: list[Json]) -> str:
     head = ["Round", "Candidate", "Decision", "Effect, points", "p", "Reason"]
     body = [
         [
-            Cell(str(row["round"]), header=True),
+            Cell(summary.round_of(row), header=True),
             Cell(clean(row["candidate"], 60), small=_against(row), style="words"),
             Cell(
-                row["decision"],
+                summary.decision_word(row),
                 style="status better" if row["decision"] == "promoted" else "status",
             ),
             Cell(change(row["effect"]["value"], "percent"), small=_effect_band(row)),
@@ -171,23 +171,30 @@ def promotions_section(promotions: list[Json]) -> str:
     ]
     return (
         '<section id="promotions"><h2>Promotions</h2>'
-        + table("Decided on validation problems, one-sided and paired", head, body)
+        + table("Decided on validation problems, one-sided and paired, or by hand", head, body)
         + "</section>"
     )
 
 
 def _against(row: Json) -> str:
     champion = clean(row["champion"], 60)
+    if row["actor"] == "hand":
+        return f"in place of {champion}" if champion else "no champion before"
     return f"against {champion}" if champion else "the first of its kind"
 
 
 def _effect_band(row: Json) -> str:
+    if row["actor"] == "hand":
+        return ""
     band = interval(row["effect"], "percent")
     return (f"{band}, " if band else "") + f"n = {row['effect']['n']:,}"
 
 
 def _looks(row: Json) -> str:
-    return f"α = {row['alpha']:g}, look {row['looks']}"
+    if row["actor"] == "hand":
+        return ""
+    level = NOTHING if row["alpha"] is None else f"{row['alpha']:g}"
+    return f"α = {level}, look {row['looks']}"
 
 
 def totals_section(totals: Json) -> str:

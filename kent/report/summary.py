@@ -4,7 +4,7 @@ from typing import Any
 
 from kent.report.figures import KeyFigure, StageView, view_of
 from kent.report.values import Json
-from kent.report.wording import clean, duration, number, plural
+from kent.report.wording import NOTHING, clean, duration, number, plural
 
 STALE_S = 120.0  # a stage beats every few seconds; after this it is likely dead
 
@@ -123,8 +123,19 @@ def totals_rows(totals: Json) -> list[tuple[str, str]]:
         ("Verdicts", listed(totals["verdicts_total"], words)),
         ("Models", listed(models["total"], statuses)),
     ]
-    champions = [f"{clean(k, 20)}: {clean(v, 60)}" for k, v in models["champions"].items()]
-    return rows + ([("In use", ", ".join(champions))] if champions else [])
+    return rows + _in_use(models)
+
+
+def _in_use(models: Json) -> list[tuple[str, str]]:
+    """The champions, and the versions that cannot be used with the reason."""
+    stale = models["stale"]
+    champions = [
+        f"{clean(kind, 20)}: {clean(model, 60)}" + (" (stale)" if model in stale else "")
+        for kind, model in models["champions"].items()
+    ]
+    reasons = [f"{clean(model, 60)}: {clean(why, 200)}" for model, why in stale.items()]
+    rows = [("In use", ", ".join(champions)), ("Stale", "; ".join(reasons))]
+    return [row for row in rows if row[1]]
 
 
 def listed(total: int, parts: list[str]) -> str:
@@ -133,11 +144,25 @@ def listed(total: int, parts: list[str]) -> str:
 
 
 def promotion_decision(row: Json) -> str:
-    """The decision with what it rests on."""
-    p = row["p_value"]
-    shown = "–" if p is None else f"{p:.2g}"
-    looks = plural(row["looks"], "look")
-    return f"{row['decision']} (p = {shown}, α = {row['alpha']:g}, {looks})"
+    """The decision with what it rests on: the test, or a person."""
+    word = decision_word(row)
+    if row["actor"] == "hand":
+        return word
+    p, alpha = row["p_value"], row["alpha"]
+    shown = NOTHING if p is None else f"{p:.2g}"
+    level = NOTHING if alpha is None else f"{alpha:g}"
+    return f"{word} (p = {shown}, α = {level}, {plural(row['looks'], 'look')})"
+
+
+def decision_word(row: Json) -> str:
+    """``promoted``, ``kept``, ``rolled back by hand``."""
+    word = str(row["decision"]).replace("_", " ")
+    return f"{word} by hand" if row["actor"] == "hand" else word
+
+
+def round_of(row: Json) -> str:
+    """The round of a decision; nothing where it was made by hand."""
+    return "" if row["round"] is None else str(row["round"])
 
 
 def where_measured(entries: list[Any]) -> str:

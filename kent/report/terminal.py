@@ -135,7 +135,7 @@ class _Terminal:
             )
             decided.append_text(self._text(f"\n{clean(row['reason'], 300)}"))
             table.add_row(
-                self._text(str(row["round"])), self._text(clean(row["candidate"], 60)), effect,
+                self._text(summary.round_of(row)), self._text(clean(row["candidate"], 60)), effect,
                 decided,
             )  # fmt: skip
         self._console.print(table, width=self._width)

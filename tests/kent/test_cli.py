@@ -39,7 +39,8 @@ def test_every_command_explains_itself(words: tuple[str, ...]) -> None:
 def test_the_commands_of_the_design_are_there() -> None:
     known = {" ".join(words) for words in commands(cli)}
     assert known >= {
-        "init", "doctor", "model list", "model pull", "model verify", "daemon start",
+        "init", "doctor", "model list", "model pull", "model verify", "model versions",
+        "model promote", "model rollback", "daemon start",
         "daemon stop", "daemon restart", "daemon status", "daemon logs", "daemon unit", "round",
         "report", "tasks list", "tasks show", "tasks import", "state backup", "state verify",
         "benchmark sandbox",
@@ -58,6 +59,9 @@ def test_the_commands_of_the_design_are_there() -> None:
         (["tasks", "list"], 1, "does not exist"),
         (["tasks", "show", "x/1"], 1, "does not exist"),
         (["state", "backup", "copy.db"], 1, "does not exist"),
+        (["model", "versions"], 1, "does not exist"),
+        (["model", "promote", "critic", "1"], 1, "does not exist"),
+        (["model", "promote", "critic"], 2, "Missing argument 'VERSION'"),
         (["daemon", "logs"], 2, "no log"),
         (["round", "critik"], 2, "no stage 'critik' (did you mean 'critic'?)"),
         (["init"], 2, "kent.toml exists"),
@@ -103,6 +107,7 @@ def test_debug_shows_where_an_error_comes_from(box: Box) -> None:
         ["tasks", "list", "--json"],
         ["state", "verify", "--json"],
         ["model", "list", "--json"],
+        ["model", "versions", "--json"],
     ],
     ids=" ".join,
 )

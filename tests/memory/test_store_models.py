@@ -105,6 +105,89 @@ def test_what_is_no_candidate_or_no_decision_is_refused(store: Store):
         store.set_model_status(unfinished.id, "splendid")
 
 
+def closed_round(store: Store) -> None:
+    store.end_stage_run(1, "done")
+    store.close_round(1, "done")
+
+
+def by_hand(store: Store, model_id: str, replacing: str | None, decision: str = "promoted") -> None:
+    store.promote_by_hand(model_id, replacing=replacing, decision=decision, reason="I say so")
+
+
+def test_a_promotion_keeps_what_both_sides_measured(store: Store):
+    gate = {"effect": EFFECT, "p_value": 0.01, "alpha": 0.05, "looks": 1, "reason": "better"}
+    measured = {"verifier_pass1": {"value": 0.5, "low": None, "high": float("nan"), "n": 90}}
+    store.promote(add_candidate(store).id, 1, decision="promoted", figures=measured, **gate)
+    store.promote(
+        add_candidate(store).id, 1, decision="kept", alternative={"kind": "length"}, **gate
+    )
+    kept = '{"verifier_pass1":{"high":null,"low":null,"n":90,"value":0.5}}'
+    assert store.query("SELECT actor, figures, alternative FROM promotions ORDER BY id") == [
+        {"actor": "gate", "figures": kept, "alternative": "{}"},
+        {"actor": "gate", "figures": "{}", "alternative": '{"kind":"length"}'},
+    ]
+
+
+def test_a_promotion_by_hand_swaps_the_champion_with_a_row_and_an_event(store: Store):
+    first, second = add_candidate(store), add_candidate(store)
+    promote(store, first)
+    promote(store, second, "kept")
+    by_hand(store, second.id, first.id)
+    assert store.champion("critic").id == second.id
+    assert store.model(first.id).status == "retired"
+    row = store.query("SELECT * FROM promotions ORDER BY id")[-1]
+    assert (row["candidate"], row["champion"], row["decision"]) == (second.id, first.id, "promoted")
+    assert (row["actor"], row["stage_run_id"], row["alpha"]) == ("hand", None, None)
+    assert row["reason"] == "I say so"
+    (event,) = store.events()
+    assert (event["kind"], event["stage_run_id"]) == ("critic.promoted", None)
+    assert event["data"] == {"model": second.id, "replaced": first.id, "actor": "hand"}
+    by_hand(store, first.id, second.id, "rolled_back")
+    by_hand(store, second.id, first.id)  # the same again, later, is an act of its own
+    assert len(store.query("SELECT 1 FROM promotions WHERE candidate = ?", (second.id,))) == 3
+    promote(store, first)  # the gate's decision was carried out long ago
+    assert store.champion("critic").id == second.id
+
+
+def test_a_choice_that_cannot_be_carried_out_leaves_no_trace(store: Store):
+    first, unfinished = add_candidate(store), begin(store)
+    with pytest.raises(StoreError, match="critic-0001 is being decided on in round 1; repeat"):
+        by_hand(store, first.id, None)
+    promote(store, first)
+    before = store.query("SELECT count(*) AS n FROM promotions")
+    for model_id, replacing, said in (
+        (first.id, first.id, "champion already"),
+        (unfinished.id, first.id, "is training and has no checkpoint"),
+        ("critic-0009", first.id, "no model 'critic-0009'"),
+    ):
+        with pytest.raises(StoreError, match=said):
+            by_hand(store, model_id, replacing)
+    store.complete_model(unfinished.id, Path("checkpoints/x"), "0")
+    closed_round(store)
+    with pytest.raises(StoreError, match="the champion is critic-0001 by now, not None"):
+        by_hand(store, unfinished.id, None)
+    with pytest.raises(StoreError, match="CHECK"):
+        by_hand(store, unfinished.id, first.id, "perhaps")
+    assert store.champion("critic").id == first.id
+    assert store.model(unfinished.id).status == "candidate"
+    assert store.query("SELECT count(*) AS n FROM promotions") == before
+    assert store.events() == []
+    by_hand(store, unfinished.id, first.id)
+    assert store.champion("critic").id == unfinished.id
+
+
+def test_a_version_is_marked_stale_once_for_each_reason(store: Store):
+    model = add_candidate(store)
+    assert model.stale is None
+    assert store.mark_stale(model.id, "its generator changed from a to b")
+    assert not store.mark_stale(model.id, "its generator changed from a to b")
+    assert store.mark_stale(model.id, "its generator changed from a to c")
+    assert store.model(model.id).stale == "its generator changed from a to c"
+    assert store.model(model.id).status == "candidate"
+    with pytest.raises(StoreError, match="no model"):
+        store.mark_stale("critic-0009", "x")
+
+
 def test_an_evaluation_replaces_that_of_its_key_and_undefined_is_null(store: Store):
     model = add_candidate(store)
     key = (1, model.id, "mbpp", "test", "visible1/v1")
@@ -114,6 +197,9 @@ def test_an_evaluation_replaces_that_of_its_key_and_undefined_is_null(store: Sto
         {"metric": "gap", "value": None, "low": None, "high": None, "n": 0},
         {"metric": "pass1", "value": 0.5, "low": 0.4, "high": 0.6, "n": 90},
     ]
+
+
+ACTS = ["complete", "promoted", "kept", "crown", "hand"]
 
 
 class Championship(RuleBasedStateMachine):
@@ -130,7 +216,7 @@ class Championship(RuleBasedStateMachine):
     def begin(self, kind: str, layers: int) -> None:
         begin(self.store, kind=kind, config={"layers": layers}, parent=None)
 
-    @rule(number=st.integers(1, 4), act=st.sampled_from(["complete", "promoted", "kept", "crown"]))
+    @rule(number=st.integers(1, 4), act=st.sampled_from(ACTS))
     def change(self, number: int, act: str) -> None:
         model_id = f"critic-{number:04d}"
         try:
@@ -138,6 +224,9 @@ class Championship(RuleBasedStateMachine):
                 self.store.complete_model(model_id, Path("checkpoints") / model_id, "0")
             elif act == "crown":
                 self.store.set_model_status(model_id, "champion")
+            elif act == "hand":
+                now = self.store.champion("critic")
+                by_hand(self.store, model_id, now.id if now else None)
             else:
                 promote(self.store, self.store.model(model_id), act)
         except StoreError:

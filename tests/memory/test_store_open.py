@@ -239,6 +239,45 @@ def test_a_database_of_the_first_version_keeps_its_rows(tmp_path: Path):
         assert store.limits(["h"], "3", "B") == {}
 
 
+def test_promotions_of_before_the_hand_keep_their_rows_and_their_keys(tmp_path: Path):
+    path = tmp_path / "kent.db"
+    database = Database(path)
+    migrations.apply(database, stop_before="m004_promotions_by_hand")
+    database.conn.close()
+    old = "'critic', 'critic-0001', NULL, 'promoted', 0.1, NULL, 0.2, 0.01, 0.05, 1, 90, 'why', 2.0"
+    plant(
+        path,
+        "PRAGMA journal_mode = wal",
+        "INSERT INTO rounds VALUES (1, 'done', 1.0, 2.0, 1, '{}', '0')",
+        "INSERT INTO stage_runs (id, round_id, stage, attempt, status, started_at) "
+        "VALUES (1, 1, 'critic', 1, 'done', 1.0)",
+        "INSERT INTO models (id, kind, version, config, status, checkpoint, sha256, code_version, "
+        "stage_run_id, created_at) VALUES ('critic-0001', 'critic', 1, '{}', 'champion', "
+        "'checkpoints/c', '0', '0', 1, 1.0)",
+        "INSERT INTO promotions (id, stage_run_id, kind, candidate, champion, decision, effect, "
+        f"low, high, p_value, alpha, looks, n, reason, created_at) VALUES (7, 1, {old})",
+    )
+    with Store.open(path) as store:
+        (row,) = store.query("SELECT * FROM promotions")
+        assert (row["id"], row["stage_run_id"], row["effect"], row["low"]) == (7, 1, 0.1, None)
+        assert (row["alpha"], row["n"], row["reason"], row["created_at"]) == (0.05, 90, "why", 2.0)
+        assert (row["actor"], row["figures"], row["alternative"]) == ("gate", "{}", "{}")
+        assert store.champion("critic").stale is None
+    for values, refused in (
+        ("8, 1, 'critic', 'critic-0001', NULL, 'kept', 'gate'", "UNIQUE"),
+        ("8, NULL, 'critic', 'critic-0001', NULL, 'kept', 'gate'", "CHECK"),
+        ("8, 1, 'critic', 'critic-0001', NULL, 'perhaps', 'hand'", "CHECK"),
+        ("8, NULL, 'critic', 'critic-0009', NULL, 'promoted', 'hand'", "FOREIGN KEY"),
+    ):
+        with pytest.raises(sqlite3.IntegrityError, match=refused):
+            plant(
+                path,
+                "PRAGMA foreign_keys = ON",
+                "INSERT INTO promotions (id, stage_run_id, kind, candidate, champion, decision, "
+                f"actor, looks, n, reason, created_at) VALUES ({values}, 0, 0, '', 1.0)",
+            )
+
+
 def test_the_migrations_are_numbered_without_a_gap():
     database = Database(memory=True)
     names = [migration.name for migration in migrations.pending(database)]

@@ -20,7 +20,7 @@ from trainers.stage import StageContext
 
 _PROMOTION = """
 SELECT candidate, champion, decision, effect, low, high, n, p_value, alpha, looks, reason
-FROM promotions WHERE candidate = ?
+FROM promotions WHERE candidate = ? AND actor = 'gate' ORDER BY id
 """
 
 

@@ -205,6 +205,39 @@ def test_promotions_carry_the_test_behind_them(store: Store):
     assert (second["p_value"], second["alpha"], second["looks"]) == (0.012, 0.05, 1)
 
 
+def test_an_act_by_hand_has_no_round_and_no_test_behind_it(store: Store):
+    add_round(store, decision="promoted")
+    add_round(store, decision="promoted")
+    store.promote_by_hand(
+        "critic-0001", replacing="critic-0002", decision="rolled_back", reason="slow"
+    )
+    store.mark_stale("critic-0001", "its generator changed from a to b")
+    document = build(store)
+    gate, _, hand = document["promotions"]
+    assert (gate["actor"], gate["figures"], gate["alternative"]) == ("gate", {}, {})
+    assert (hand["actor"], hand["decision"], hand["champion"]) == (
+        "hand",
+        "rolled_back",
+        "critic-0002",
+    )
+    assert hand["round"] is hand["stage"] is hand["alpha"] is hand["p_value"] is None
+    assert hand["provenance"] == {"promotion": 3, "stage_run": None}
+    assert hand["effect"] == {"value": None, "low": None, "high": None, "n": 0}
+    models = document["totals"]["models"]
+    assert models["champions"] == {"critic": "critic-0001"}
+    assert models["stale"] == {"critic-0001": "its generator changed from a to b"}
+
+
+def test_promotions_carry_what_both_sides_measured(store: Store):
+    add_round(store)
+    measured = {"verifier_pass1": figures(1)["verifier_pass1"].to_json()}
+    store.promote("critic-0001", 1, decision="kept", effect=figures(1)["ece"], p_value=None,
+                  alpha=0.05, looks=1, reason="r", figures=measured,
+                  alternative={"name": "shortest"})  # fmt: skip
+    (row,) = build(store)["promotions"]
+    assert (row["figures"], row["alternative"]) == (measured, {"name": "shortest"})
+
+
 def test_a_stage_without_a_view_of_its_own_is_reported_by_its_metrics(store: Store):
     round_id = store.open_round(seed=1, config={}, code_version="0").id
     run = store.begin_stage_run(round_id, "code", pid=1, pid_start=1.0).id

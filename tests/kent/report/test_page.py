@@ -117,6 +117,24 @@ def test_the_tables_hold_every_number_with_its_interval(store: Store):
             assert interval(figure, unit) in text
 
 
+def test_an_act_by_hand_stands_in_the_table_and_not_in_the_plots(store: Store):
+    for _ in range(2):
+        add_round(store, decision="promoted")
+    store.promote_by_hand(
+        "critic-0001", replacing="critic-0002", decision="rolled_back", reason=HOSTILE
+    )
+    store.mark_stale("critic-0001", HOSTILE)
+    page, html = page_of(store), render_html(build(store))
+    table = html.split('<section id="promotions">')[1].split("</section>")[0]
+    for piece in ("rolled back by hand", "in place of critic-0002", '<th scope="row"></th>'):
+        assert piece in table, piece
+    assert "None" not in page.text
+    assert "n = 0" not in table
+    assert page.text.count("<script>alert(1)</script>") == 2
+    for plot in re.findall(r'<svg class="plot".*?</svg>', html, re.S):
+        assert plot.count('class="mark') == 2
+
+
 def test_plots_have_titles_bands_and_promotions(store: Store):
     for decision in ("promoted", "kept", "kept"):
         add_round(store, decision=decision)

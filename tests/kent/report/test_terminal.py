@@ -33,6 +33,22 @@ def test_it_shows_figures_with_intervals_changes_promotions_and_totals(store: St
     assert any(block in text for block in "▁▂▃▄▅▆▇█")
 
 
+def test_it_shows_what_was_done_by_hand_and_what_is_stale(store: Store):
+    for _ in range(2):
+        add_round(store, decision="promoted")
+    store.promote_by_hand(
+        "critic-0001", replacing="critic-0002", decision="rolled_back", reason=HOSTILE
+    )
+    store.mark_stale("critic-0001", "its generator changed")
+    text = shown(store)
+    assert "rolled back by hand" in text
+    assert "None" not in text
+    assert "critic: critic-0001 (stale)" in text
+    assert "critic-0001: its generator changed" in text
+    assert "\u202e" not in text
+    assert max(len(line) for line in text.splitlines()) <= 80
+
+
 @pytest.mark.parametrize("rounds", [1, 4, 40])
 def test_it_fits_eighty_columns(store: Store, rounds: int):
     for number in range(rounds):
