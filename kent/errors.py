@@ -3,6 +3,7 @@
 KentError
 ├── ConfigError      kent.toml, KENT_* or a flag is wrong (exit code 2)
 ├── PromotionError   a version cannot become champion
+├── ExportError      what is to be exported is not there, or its file is in the way
 └── DaemonError      it cannot start, stop or be reached
     └── AlreadyRunning   another process holds the state directory
 """
@@ -28,6 +29,10 @@ class ConfigError(KentError):
 
 class PromotionError(KentError):
     """A version is unknown, or cannot become champion."""
+
+
+class ExportError(KentError):
+    """What is to be exported is not there, or cannot be written as asked."""
 
 
 class DaemonError(KentError):
