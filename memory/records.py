@@ -85,6 +85,38 @@ class LimitsRow:
 
 
 @dataclass(frozen=True)
+class AgreementInputsRow:
+    """Inputs of a problem, without expected values, on which its programs are compared.
+
+    ``inputs`` are the calls in JSON form, ``inputs_hash`` their SHA-256; ``origin`` names the kinds
+    that are among them: visible, generated, mutated. ``generator_id`` is who wrote the generated
+    ones, None where there are none.
+    """
+
+    problem_id: str
+    inputs_hash: str
+    origin: str
+    inputs: list[dict[str, Any]]
+    generator_id: str | None
+    seed: int
+
+
+@dataclass(frozen=True)
+class BehaviourRow:
+    """What a program gave on the inputs of ``inputs_hash``, input by input; it is no verdict.
+
+    An outcome is the digest of the value that came back, or an exclamation mark and the name of
+    the exception, or of what else kept a value from coming (``!timeout``).
+    """
+
+    program_hash: str
+    inputs_hash: str
+    sandbox_version: str
+    sandbox_level: str
+    outcomes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class LabelledSample:
     """A sample with its verdict, as training and evaluation read it. ``split`` is its problem's."""
 

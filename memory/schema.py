@@ -153,6 +153,28 @@ def m002_limits(db: Database) -> None:
         db.execute(statement)
 
 
+_AGREEMENT = """
+CREATE TABLE agreement_inputs (
+    problem_id TEXT NOT NULL REFERENCES problems(id), inputs_hash TEXT NOT NULL,
+    origin TEXT NOT NULL, inputs TEXT NOT NULL, generator_id TEXT, seed INTEGER NOT NULL,
+    created_at REAL NOT NULL,
+    PRIMARY KEY (problem_id, inputs_hash)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE behaviours (
+    program_hash TEXT NOT NULL, inputs_hash TEXT NOT NULL, sandbox_version TEXT NOT NULL,
+    sandbox_level TEXT NOT NULL, outcomes TEXT NOT NULL,
+    PRIMARY KEY (program_hash, inputs_hash, sandbox_version, sandbox_level)
+) STRICT, WITHOUT ROWID;
+"""
+
+
+@migrations()
+def m003_agreement(db: Database) -> None:
+    """Inputs without expected values, and what programs gave on them: no label is among it."""
+    for statement in _statements(_AGREEMENT):
+        db.execute(statement)
+
+
 # SQLite cannot loosen a column, so the table is made anew, filled, and takes the old one's name.
 # No table refers to it and it has no index or trigger of its own, so that foreign keys can stay
 # on meanwhile: they check every row that is copied.

@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from sqlite_utils import Database
 
+from memory.behaviours import Behaviours
 from memory.connection import (
     BUSY_TIMEOUT_S,
     OLDEST_SQLITE,
@@ -28,7 +29,9 @@ from memory.samples import Samples
 from memory.schema import migrations
 
 
-class Store(Problems, ProblemLimits, Samples, Models, Evaluations, Rounds, Events):
+class Store(
+    Problems, ProblemLimits, Samples, Behaviours, Models, Evaluations, Rounds, Events
+):
     """Everything that KENT remembers in rows.
 
     It may be used by several threads at once, and the file by several processes. Each write is

@@ -17,7 +17,17 @@ from sandbox.levels import describe
 from sandbox.project import ProjectLimits, ProjectRunner, ProjectTests, ProjectVerdict
 from sandbox.sandbox import SANDBOX_VERSION, Sandbox
 from sandbox.tests_json import tests_from_json, tests_hash, tests_to_json
-from sandbox.types import Call, CallTrace, Failure, Limits, Program, Tests, Verdict, Word
+from sandbox.types import (
+    Call,
+    CallTrace,
+    Failure,
+    Limits,
+    Observed,
+    Program,
+    Tests,
+    Verdict,
+    Word,
+)
 
 __all__ = [
     "SANDBOX_VERSION",
@@ -27,6 +37,7 @@ __all__ = [
     "Failure",
     "LevelError",
     "Limits",
+    "Observed",
     "Program",
     "ProjectLimits",
     "ProjectRunner",

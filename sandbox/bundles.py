@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 from sandbox.coverage import judge_traced
 from sandbox.jobs import Prepared, job, shared_job
 from sandbox.judge import Finding, NotJudgedError, frames_of, judge, judge_data
-from sandbox.types import CallTrace, Failure, Limits, Program, Verdict, Word
+from sandbox.observing import judge_observed, judge_observed_alone
+from sandbox.types import CallTrace, Failure, Limits, Observed, Program, Verdict, Word
 from sandbox.worker import wire
 
 MOST = 32
@@ -46,6 +47,11 @@ class Task:
     alone: bool = False
 
     def __post_init__(self) -> None:
+        if self.program.observe:
+            if not self.prepared.data:
+                raise ValueError(f"calls are observed in data mode only: {self.program.key}")
+            if self.program.trace:
+                raise ValueError(f"a run is traced or observed, not both: {self.program.key}")
         if self.program.trace:
             if not self.prepared.data:
                 raise ValueError(f"lines are traced in data mode only: {self.program.key}")
@@ -68,11 +74,17 @@ class Settled:
     report: wire.Report
     parts: list[bytes]
     trace: tuple[CallTrace, ...] = ()
+    observed: tuple[Observed, ...] = ()
 
     def out_of_memory(self) -> "Settled":
         """Return the same, ended by the memory that all processes of the zygote held together."""
         failure = Failure(type="MemoryError", text="over the control group's limit")
-        return replace(self, finding=(Word.OUT_OF_MEMORY, failure))
+        word = Word.OUT_OF_MEMORY
+        observed = tuple(
+            replace(one, word=word, type=failure.type) if one.word is Word.CRASHED else one
+            for one in self.observed
+        )
+        return replace(self, finding=(word, failure), observed=observed)
 
 
 @dataclass(eq=False)
@@ -119,6 +131,9 @@ class Bundle:
         if task.program.trace:
             found, trace = judge_traced(report, parts[0], task.prepared, task.limits)
             return [Settled(task, found, report, parts, trace)], []
+        if task.program.observe:
+            found, calls = judge_observed_alone(report, parts[0], task.prepared, task.limits)
+            return [Settled(task, found, report, parts, observed=calls)], []
         finding = judge(report, parts, task.prepared, task.limits)
         return [Settled(task, finding, report, parts)], []
 
@@ -147,8 +162,11 @@ class Bundle:
 def _settled(task: Task, body: bytes, report: wire.Report) -> Settled:
     cpu_s, wall_s = wire.SPENT.unpack_from(body)
     own = report._replace(cpu_s=cpu_s, wall_s=wall_s)
-    finding = judge_data(own, body[wire.SPENT.size :], task.prepared, task.limits)
-    return Settled(task, finding, own, [b"", b"", b"", b""])
+    frames, nothing = body[wire.SPENT.size :], [b"", b"", b"", b""]
+    if task.program.observe:
+        found, calls = judge_observed(own, frames, task.prepared, task.limits)
+        return Settled(task, found, own, nothing, observed=calls)
+    return Settled(task, judge_data(own, frames, task.prepared, task.limits), own, nothing)
 
 
 def take(queue: deque[Task], most: int) -> Bundle | None:
@@ -162,7 +180,8 @@ def take(queue: deque[Task], most: int) -> Bundle | None:
     tasks = [first]
     while not first.alone and queue and len(tasks) < min(most, MOST):
         task = queue[0]
-        if task.alone or task.limits != first.limits:
+        alike = task.program.observe == first.program.observe and task.limits == first.limits
+        if task.alone or not alike:
             break
         queue.popleft()
         if task.wanted():

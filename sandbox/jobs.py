@@ -1,6 +1,7 @@
 """Programs as the bytes that a zygote takes; what is expected stays here."""
 
 import marshal
+from dataclasses import replace
 from typing import Any
 
 from sandbox import codec
@@ -12,16 +13,20 @@ _MARSHALLED = (bool, int, float, complex, str, bytes, type(None))
 
 
 class Prepared:
-    """Tests made ready once: the bytes that go in, and what each call's bytes should be."""
+    """Tests made ready once: the bytes that go in, and what each call's bytes should be.
 
-    def __init__(self, tests: Tests) -> None:
-        self.tests = tests
+    To ``observe``, only ``via`` is applied to a result: how it would be compared is not looked at.
+    """
+
+    def __init__(self, tests: Tests, *, observe: bool = False) -> None:
+        self.tests, self.observe = tests, observe
         self.data = tests.mode == "data"
         self.shareable = self.data and not tests.setup_code
         if self.data:
-            calls = [(call.function, _packed(call), views(call)) for call in tests.calls]
+            seen = [replace(call, compare="eq") if observe else call for call in tests.calls]
+            calls = [(call.function, _packed(call), views(call)) for call in seen]
             self.payload = marshal.dumps((tests.entry_point, tests.setup_code, calls), _MARSHAL)
-            self.expected = [_expected(call) for call in tests.calls]
+            self.expected = [None if observe else _expected(call) for call in tests.calls]
             self.passing = _passing(self.expected)
         else:
             parts = (tests.entry_point, tests.setup_code, tests.test_code)
@@ -33,16 +38,16 @@ class Preparer:
 
     def __init__(self, keep: int = 256) -> None:
         self._keep = keep
-        self._known: dict[int, Prepared] = {}
+        self._known: dict[tuple[int, bool], Prepared] = {}
 
-    def prepared(self, tests: Tests) -> Prepared:
+    def prepared(self, tests: Tests, *, observe: bool = False) -> Prepared:
         """Return the prepared form of ``tests``."""
-        known = self._known.get(id(tests))
+        known = self._known.get((id(tests), observe))
         if known is not None and known.tests is tests:
             return known
         if len(self._known) >= self._keep:
             self._known.pop(next(iter(self._known)))
-        known = self._known[id(tests)] = Prepared(tests)
+        known = self._known[id(tests), observe] = Prepared(tests, observe=observe)
         return known
 
 
@@ -102,6 +107,7 @@ def job(program: Program, prepared: Prepared, limits: Limits) -> list[bytes]:
     code = _encoded(program)
     if prepared.data:
         kind = wire.TRACED if program.trace else wire.DATA
+        kind = wire.OBSERVED if program.observe else kind
         header = _header(kind, limits, len(code), len(prepared.payload), 0)
     else:
         header = _header(wire.SPLIT, limits, len(code), 0, len(prepared.payload))
@@ -109,10 +115,11 @@ def job(program: Program, prepared: Prepared, limits: Limits) -> list[bytes]:
 
 
 def shared_job(programs: list[tuple[Program, Prepared]], limits: Limits) -> list[bytes]:
-    """Return the pieces of a job whose programs may share a process."""
+    """Return the pieces of a job whose programs may share a process; all are observed or none."""
     pairs = [(_encoded(program), prepared.payload) for program, prepared in programs]
     inputs = marshal.dumps(pairs, _MARSHAL)
-    return [_header(wire.SHARED, limits, 0, len(inputs), 0), inputs]
+    kind = wire.SHARED_OBSERVED if programs[0][0].observe else wire.SHARED
+    return [_header(kind, limits, 0, len(inputs), 0), inputs]
 
 
 def _encoded(program: Program) -> bytes:

@@ -78,7 +78,7 @@ class Pool:
         wanted: Callable[[], bool],
     ) -> None:
         """Queue a program."""
-        prepared = self._preparer.prepared(program.tests)
+        prepared = self._preparer.prepared(program.tests, observe=program.observe)
         limits = program.limits or self._limits
         if self._numpy:
             limits = with_numpy(limits)
@@ -260,6 +260,7 @@ class Pool:
                 level=self.level,
                 version=self._version,
                 trace=settled.trace,
+                observed=settled.observed,
             )
         )
 

@@ -28,6 +28,8 @@ class Word(StrEnum):
     CRASHED = "crashed"
     VIOLATION = "violation"
     NOT_JUDGED = "not_judged"
+    OBSERVED = "observed"
+    """An observed run came to its last call: no verdict on any tests, and never stored as one."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,10 @@ class Program:
 
     ``trace`` asks for the lines that each call reaches; it takes several times as long, for which
     the limits are raised, and needs tests in data mode.
+
+    ``observe`` asks what each call gives instead of whether that is right: what is expected and how
+    it would be compared is not looked at, and a call that raised does not end the run. It needs
+    tests in data mode, and cannot be had together with ``trace``.
     """
 
     key: str
@@ -95,6 +101,22 @@ class Program:
     tests: Tests
     limits: Limits | None = None
     trace: bool = False
+    observe: bool = False
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What one call of an observed program did; ``call`` is its number in the tests.
+
+    ``word``: ``passed`` says only that a value of plain data came back; a call that the program
+    did not come to has the word of what ended it. ``digest``: of the value, 32 hexadecimal digits,
+    see ``sandbox/digest.py``. ``type``: of the exception, or of what ended the program.
+    """
+
+    call: int
+    word: Word
+    digest: str = ""
+    type: str = ""
 
 
 @dataclass(frozen=True)
@@ -121,7 +143,12 @@ class Failure:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What was found: CPU and wall in seconds, peak memory in MiB, capped output."""
+    """What was found: CPU and wall in seconds, peak memory in MiB, capped output.
+
+    An observed run is no verdict on its tests: its word is never ``passed`` or ``failed``, but
+    ``observed`` where it came to its last call, else what ended it. ``observed`` has then one item
+    for each call.
+    """
 
     key: str
     word: Word
@@ -134,6 +161,7 @@ class Verdict:
     level: str = ""
     version: str = ""
     trace: tuple[CallTrace, ...] = ()
+    observed: tuple[Observed, ...] = ()
 
     @property
     def passed(self) -> bool:

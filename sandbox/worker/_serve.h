@@ -17,7 +17,7 @@
 #define SCHEDULER_CLOCK 2
 
 enum why { ENDED, CPU, WALL, RESULT_CAP, RETURNED };
-enum kind { DATA, SPLIT, SHARED, TRACED };
+enum kind { DATA, SPLIT, SHARED, TRACED, OBSERVED = 5, SHARED_OBSERVED };
 
 /* What a forked process does: as a job's kind says, but for the second process of SPLIT. */
 enum role { TESTER = 4 };

@@ -15,6 +15,7 @@ MAGIC = 0x4B454E54
 JOB = struct.Struct("<IIddIIIIIIIII")
 
 DATA, SPLIT, SHARED, TRACED = range(4)
+OBSERVED, SHARED_OBSERVED = 5, 6  # 4 is a role of SPLIT's second process, see zygote.py
 
 
 class Job(NamedTuple):

@@ -14,7 +14,7 @@ from importlib.machinery import ExtensionFileLoader, ModuleSpec
 from importlib.util import module_from_spec
 from typing import Any
 
-from sandbox.worker import child, linux, rehearsal, shared, split, traced, walls, wire
+from sandbox.worker import child, linux, observed, rehearsal, shared, split, traced, walls, wire
 from sandbox.worker.memory import STEP, Memory, Output, Stream
 from sandbox.worker.namespaces import Nursery
 from sandbox.worker.seccomp import ProgramFilter
@@ -34,6 +34,8 @@ ROLES: dict[int, Body] = {
     wire.SPLIT: lambda code, _: split.run_candidate(code),
     wire.SHARED: lambda _, programs: shared.run_shared(programs),
     wire.TRACED: traced.run_traced,
+    wire.OBSERVED: observed.run_observed,
+    wire.SHARED_OBSERVED: lambda _, programs: shared.run_shared(programs, observe=True),
     TESTER: lambda tests, _: split.run_tester(tests),
 }
 """What a forked process does: as its job's kind says, but for the second process of SPLIT."""

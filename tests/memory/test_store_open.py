@@ -12,7 +12,7 @@ from sqlite_utils import Database, Migrations
 from store_rows import RECIPE, SANDBOX, add_labelled, sample
 
 from memory.errors import StoreError, StoreVersionError
-from memory.records import LimitsRow
+from memory.records import AgreementInputsRow, BehaviourRow, LimitsRow
 from memory.schema import migrations
 from memory.store import Store, known_migrations
 
@@ -237,6 +237,28 @@ def test_a_database_of_the_first_version_keeps_its_rows(tmp_path: Path):
         store.add_limits([LimitsRow("h", "3", "A", 9.0, 9.0, 9)])
         assert store.limits(["h", "i"], "3", "A") == {"h": row}
         assert store.limits(["h"], "3", "B") == {}
+
+
+def test_a_database_of_the_second_version_keeps_its_rows(tmp_path: Path):
+    path = tmp_path / "kent.db"
+    database = Database(path)
+    migrations.apply(database, stop_before="m003_agreement")
+    database.conn.close()
+    plant(
+        path,
+        "PRAGMA journal_mode = wal",
+        "INSERT INTO problems VALUES ('p', 's', 't', 'f', '', '[]', '{}', 'h', '', '{}', 1.0)",
+        "INSERT INTO splits VALUES ('p', 'train', 'r')",
+        "INSERT INTO limits VALUES ('h', '3', 'A', 1.0, 5.0, 512)",
+    )
+    with Store.open(path) as store:
+        assert [row.id for row in store.problems()] == ["p"]
+        assert store.limits(["h"], "3", "A") == {"h": LimitsRow("h", "3", "A", 1.0, 5.0, 512)}
+        inputs = AgreementInputsRow("p", "i", "visible", [{"args": [1]}], None, 0)
+        store.add_agreement_inputs([inputs])
+        store.add_behaviours([BehaviourRow("x", "i", "3", "A", ("d",))])
+        assert store.agreement_inputs(["p"]) == {"p": [inputs]}
+        assert store.behaviours([("x", "i")], "3", "A") == {("x", "i"): ("d",)}
 
 
 def test_promotions_of_before_the_hand_keep_their_rows_and_their_keys(tmp_path: Path):
