@@ -37,6 +37,12 @@ FROM json_each(?) AS pair JOIN verdicts v
   ON v.program_hash = pair.value ->> 0 AND v.tests_hash = pair.value ->> 1
 WHERE v.sandbox_version = ? AND v.sandbox_level = ?
 """
+_WORDS = """
+SELECT v.program_hash, v.tests_hash, v.verdict
+FROM json_each(?) AS pair JOIN verdicts v
+  ON v.program_hash = pair.value ->> 0 AND v.tests_hash = pair.value ->> 1
+WHERE v.sandbox_version = ? AND v.sandbox_level = ?
+"""
 _UNLABELLED = f"""
 SELECT {_SAMPLE_COLUMNS}
 FROM samples x JOIN problems p ON p.id = x.problem_id
@@ -60,6 +66,21 @@ WHERE (:problem_ids IS NULL OR p.id IN (SELECT value FROM json_each(:problem_ids
   AND (:params_hash IS NULL OR x.params_hash = :params_hash)
   AND v.sandbox_version = :sandbox_version AND v.sandbox_level = :level
 ORDER BY x.problem_id, x.idx, x.id
+"""
+_PROGRAMS = """
+SELECT program_hash, code FROM samples
+WHERE program_hash IN (SELECT value FROM json_each(?)) GROUP BY program_hash
+"""
+_OUTCOMES = """
+SELECT x.problem_id, COUNT(*), COALESCE(SUM(EXISTS (
+    SELECT 1 FROM verdicts v WHERE v.program_hash = x.program_hash AND v.tests_hash = p.tests_hash
+      AND v.verdict = 'passed')), 0)
+FROM samples x
+JOIN splits s ON s.problem_id = x.problem_id AND s.split = 'train'
+JOIN problems p ON p.id = x.problem_id
+JOIN stage_runs r ON r.id = x.stage_run_id
+WHERE x.generator_id = ? AND x.protocol = ? AND x.params_hash = ? AND r.round_id < ?
+GROUP BY x.problem_id
 """
 
 
@@ -103,6 +124,13 @@ class Samples(Connected):
     ) -> set[tuple[str, str]]:
         """Those of the pairs (program_hash, tests_hash) that were judged by this sandbox."""
         return set(self._select(_KNOWN, (list_to_json(pairs), sandbox_version, level)))
+
+    def verdict_words(
+        self, pairs: Iterable[tuple[str, str]], sandbox_version: str, level: str
+    ) -> dict[tuple[str, str], str]:
+        """What this sandbox said, by (program_hash, tests_hash), of those pairs that it judged."""
+        rows = self._select(_WORDS, (list_to_json(pairs), sandbox_version, level))
+        return {(program, tests): word for program, tests, word in rows}
 
     def unlabelled(
         self,
@@ -154,6 +182,20 @@ class Samples(Connected):
             LabelledSample(_sample_from_columns(row[3:]), *row[:3])
             for row in self._select(_LABELLED, asked)
         ]
+
+    def programs(self, hashes: Iterable[str]) -> dict[str, str]:
+        """The texts of sampled programs by their hash; one that no sample has is not in it."""
+        return dict(self._select(_PROGRAMS, (list_to_json(hashes),)))
+
+    def outcomes_before(
+        self, round_id: int, generator_id: str, protocol: str, params_hash: str
+    ) -> dict[str, tuple[int, int]]:
+        """(samples, passes) of each train problem in the rounds before ``round_id``.
+
+        A sample without a verdict counts as one that did not pass.
+        """
+        asked = (generator_id, protocol, params_hash, round_id)
+        return {row[0]: (row[1], row[2]) for row in self._select(_OUTCOMES, asked)}
 
     def _insert(self, sql: str, rows: list[tuple[Any, ...]]) -> int:
         if not rows:

@@ -29,9 +29,7 @@ from memory.samples import Samples
 from memory.schema import migrations
 
 
-class Store(
-    Problems, ProblemLimits, Samples, Behaviours, Models, Evaluations, Rounds, Events
-):
+class Store(Problems, ProblemLimits, Samples, Behaviours, Models, Evaluations, Rounds, Events):
     """Everything that KENT remembers in rows.
 
     It may be used by several threads at once, and the file by several processes. Each write is

@@ -60,25 +60,54 @@ class SandboxConfig(Section):
     memory_mb: int = Field(512, ge=64, le=1_048_576)
 
 
+Loss = Literal["pointwise", "pairwise", "listwise", "pointwise+pairwise", "pointwise+listwise"]
+
+
 class CriticConfig(Section):
     """Samples, labels and the soft verifier."""
 
     protocol: Literal["visible1", "seed"] = Field(
         "visible1", description="visible1: the prompt shows one test; seed: it shows all"
     )
-    samples_per_problem: int = Field(4, ge=1, le=1000, description="new ones a round, train")
+    samples_per_problem: int = Field(
+        4, ge=1, le=1000, description="new ones a round and train problem, on average"
+    )
     eval_samples_per_problem: int = Field(4, ge=2, le=1000, description="validation and test")
     max_samples_per_problem: int = Field(400, ge=1, le=100000)
-    feature_model: str = Field(
-        "generator", description="whose frozen hidden states the head sees; generator: the same"
+    sampling: Literal["informative", "uniform"] = Field(
+        "informative",
+        description="informative: more samples of train problems that are sometimes solved",
     )
+    kind: Literal["decoder", "encoder", "features"] = Field(
+        "decoder",
+        description="decoder: hidden states of a code model; encoder: of a BERT-like model; "
+        "features: log-probability, length or majority, nothing trained",
+    )
+    tuning: Literal["auto", "frozen", "lora"] = Field(
+        "auto", description="of decoder and encoder; auto: lora on a card, else frozen"
+    )
+    feature_model: str = Field(
+        "generator", description="the decoder, by name or folder; generator: the same"
+    )
+    encoder_model: str = Field("", description="the encoder: a folder, or a name on the Hub")
     scalar_features: bool = Field(
-        True, description="let the head also see length, log-probability and syntax facts"
+        True, description="let the head also see length, log-probability, syntax and majority"
     )
     feature_batch: int = Field(16, ge=1, le=1024, description="programs a forward pass")
-    pooling: Literal["mean", "all"] = Field(
-        "mean", description="mean: over the code's tokens; all: also the last token's states"
+    pooling: Literal["mean", "question", "mean+question", "all"] = Field(
+        "mean+question",
+        description="mean: over the code's tokens; question: the last token of a question put "
+        "after it; all: also the code's last token",
     )
+    loss: Loss = Field(
+        "pointwise+pairwise", description="what the head minimises; within problems and over all"
+    )
+    balanced: bool = Field(True, description="passing and failing samples weigh the same")
+    mining: bool = Field(True, description="from the second critic on, hard samples weigh more")
+    mining_share: float = Field(
+        0.25, gt=0, le=1, description="of a problem's samples of one outcome that count as hard"
+    )
+    mining_weight: float = Field(2.0, gt=0, le=100, description="of a hard sample against 1")
     epochs: int = Field(
         60, ge=1, le=10000, description="passes over the samples, at most, for each penalty"
     )
@@ -86,6 +115,10 @@ class CriticConfig(Section):
         3e-3, gt=0, le=10, description="the middle one of the penalties that compete"
     )
     alpha: float = Field(0.05, gt=0, lt=1, description="of the promotion test")
+    agreement_inputs: int = Field(
+        24, ge=1, le=1000, description="on which the samples of a problem are compared"
+    )
+    generated_inputs: bool = Field(True, description="let the generator write some of these inputs")
 
 
 class TrainerSettings(Section):

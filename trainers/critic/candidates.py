@@ -5,9 +5,8 @@ from pathlib import Path
 
 from memory.records import ModelRow
 from memory.store import Store
-from trainers.critic.examples import Examples
 from trainers.critic.model import Critic, CriticSpec, load_critic, save_critic
-from trainers.critic.train import train
+from trainers.critic.train import Trained
 from trainers.errors import CheckpointError
 from trainers.stage import StageContext
 
@@ -30,7 +29,7 @@ class Version:
 def version_of_round(context: StageContext) -> Version | None:
     """Find the version that an earlier attempt of this round's stage finished, if one did."""
     found = context.store.query(_OF_ROUND, (KIND, context.round_id))
-    return _load(context, context.store.model(found[0]["id"])) if found else None
+    return load_version(context, context.store.model(found[0]["id"])) if found else None
 
 
 def champion(context: StageContext, spec: CriticSpec) -> Version | None:
@@ -40,55 +39,82 @@ def champion(context: StageContext, spec: CriticSpec) -> Version | None:
     than chance, so a candidate is not measured against it.
     """
     row = context.store.champion(KIND)
-    if row is None or row.config.get("spec") != _spec_json(spec):
+    if row is None or row.stale or row.config.get("spec") != spec_json(spec):
         return None
-    return _load(context, row)
+    return load_version(context, row)
 
 
-def train_candidate(
-    context: StageContext, train_set: Examples, validation: Examples, spec: CriticSpec
-) -> Version:
-    """Train a new version and store it, from begin to candidate.
+def mark_stale_champion(context: StageContext, generator_id: str) -> str | None:
+    """Mark the champion stale if other samples than its generator's are to be picked from.
 
-    An attempt that was cut in here is repeated from the start: it takes seconds, and with the same
-    data it gives the same critic under the same model row.
+    Returns:
+        Why it is stale; None where it is not, or there is none.
+    """
+    row = context.store.champion(KIND)
+    if row is None or row.generator_id == generator_id:
+        return row.stale if row else None
+    why = f"it learned from samples of {row.generator_id}, the generator now is {generator_id}"
+    if row.stale != why:
+        context.store.mark_stale(row.id, why)
+        context.store.event(
+            "critic.stale",
+            f"{row.id} is stale: {why}; a new critic is trained",
+            level="warning",
+            round_id=context.round_id,
+            stage_run_id=context.stage_run_id,
+        )
+    return why
+
+
+def begin(context: StageContext, spec: CriticSpec, keys: list[tuple[int, int]]) -> ModelRow:
+    """Open this round's version and record the (sample id, verdict id) that it learns from.
+
+    Raises:
+        SplitGuardError: a sample is not of a train problem.
     """
     store, settings = context.store, context.settings.critic
-    context.progress.start("train", 0, "")
     now = store.champion(KIND)
     row = store.begin_model(
         KIND,
-        {"spec": _spec_json(spec), "training": settings.model_dump(mode="json")},
+        {"spec": spec_json(spec), "training": settings.model_dump(mode="json")},
         generator_id=spec.generator_id,
         parent=now.id if now else None,
         stage_run_id=context.stage_run_id,
         code_version=_code_version(store, context.round_id),
     )
-    store.add_training_examples(row.id, train_set.keys)
-    trained = train(train_set, validation, spec, settings, context.check_stop)
-    chosen = trained.chosen
+    store.add_training_examples(row.id, keys)
+    return row
+
+
+def finish(context: StageContext, row: ModelRow, trained: Trained, told: str) -> Version:
+    """Write the checkpoint and make the version a candidate; what is used is what was saved."""
+    store = context.store
     checkpoint = Path("checkpoints") / f"{row.id}.safetensors"
     sha256 = save_critic(trained.critic, context.state_dir / checkpoint)
     row = store.complete_model(row.id, checkpoint, sha256)
     store.event(
         "critic.trained",
-        f"{row.id}: {len(train_set.keys)} samples of {len(train_set.problem_ids)} problems; "
-        f"penalty {chosen.penalty:g}, validation rerank gain {100 * trained.gain:+.1f} points",
+        f"{row.id}: {told}; validation rerank gain {100 * trained.gain:+.1f} points",
         round_id=context.round_id,
         stage_run_id=context.stage_run_id,
-        data={"model": row.id, "penalty": chosen.penalty, "gain": trained.gain},
-    )  # fmt: skip
-    return _load(context, row)
+        data={"model": row.id, "chosen": trained.chosen.penalty, "gain": trained.gain},
+    )
+    return load_version(context, row)
 
 
-def _load(context: StageContext, row: ModelRow) -> Version:
-    """Load a version from its checkpoint: what is used is always what was saved."""
+def load_version(context: StageContext, row: ModelRow) -> Version:
+    """Load a version from its checkpoint.
+
+    Raises:
+        CheckpointError: it has none, or the file is missing or damaged.
+    """
     if row.checkpoint is None or row.sha256 is None:
         raise CheckpointError(f"{row.id} has no checkpoint; train a new critic")
     return Version(row, load_critic(context.state_dir / row.checkpoint, row.sha256))
 
 
-def _spec_json(spec: CriticSpec) -> dict[str, object]:
+def spec_json(spec: CriticSpec) -> dict[str, object]:
+    """A spec as it stands in a model's configuration."""
     return {**asdict(spec), "scalars": list(spec.scalars)}
 
 

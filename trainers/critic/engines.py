@@ -30,13 +30,15 @@ def open_generator(context: StageContext) -> Generator:
     )
 
 
-def open_features(context: StageContext) -> FeatureSource:
-    """The hidden states of ``critic.feature_model``.
+def open_features(context: StageContext) -> FeatureSource | None:
+    """The hidden states that ``critic.kind`` names; None for ``features``, which sees none.
 
     Raises:
         WeightsError: its weights are absent or unknown.
     """
     settings = context.settings
+    if settings.critic.kind == "features":
+        return None
     named = settings.critic.feature_model
     name = settings.generator.model if named == GENERATOR else named
     weights_dir = default_weights_dir(os.environ)

@@ -3,70 +3,78 @@
 from dataclasses import dataclass
 
 import numpy as np
-import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
 from memory.records import Figure
 from trainers import statistics
 from trainers.critic.examples import Examples
-from trainers.critic.model import FINAL, Critic
-from trainers.critic.ranking import Array, oracle, picked, rates
-from trainers.critic.train import fold_head, fold_of
+from trainers.critic.model import Critic
+from trainers.critic.ranking import oracle, picked, rates, subset_picks
+from trainers.critic.train import held_out_logits
+
+Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Scores:
-    """Examples with a critic's probability for each sample."""
+    """Examples with a critic's logit and calibrated probability for each sample."""
 
     examples: Examples
+    logits: Array
     probability: Array
 
     @property
     def picked(self) -> Array:
-        """(problems,) of 0 and 1: 1 where the sample that the critic ranks first passes."""
-        return picked(self.probability, _passed(self.examples), self.examples.rows)
+        """(problems,) in [0, 1]: does the sample that the critic ranks first pass."""
+        return picked(self.logits, self.examples.outcomes, self.examples.rows)
+
+    @property
+    def subset_picks(self) -> Array:
+        """(problems,) in [0, 1]: the same, averaged over the subsets of the samples."""
+        return subset_picks(self.logits, self.examples.outcomes, self.examples.rows)
 
 
 def score(critic: Critic, examples: Examples) -> Scores:
     """Score with the head that is used."""
-    return Scores(examples, critic.score(examples.inputs).numpy().astype(float))
+    return _scores(critic, examples, critic.logits(examples.inputs))
 
 
 def score_held_out(critic: Critic, validation: Examples) -> Scores:
     """Score validation problems, each with the head that was chosen without it (see train)."""
-    logits = critic.logits(validation.inputs, FINAL).clone()
-    for number, problem_id in enumerate(validation.problem_ids):
-        rows = torch.from_numpy(validation.rows[number])
-        head = fold_head(fold_of(problem_id))
-        logits[rows] = critic.logits(validation.inputs[rows], head)
-    return Scores(validation, critic.probability(logits).numpy().astype(float))
+    return _scores(critic, validation, held_out_logits(critic, validation))
 
 
-def baseline_rates(examples: Examples) -> Array:
-    """(problems,): each problem's pass rate, what random picking wins."""
-    return rates(_passed(examples), examples.rows)
+def _scores(critic: Critic, examples: Examples, logits: Tensor) -> Scores:
+    probability = critic.probability(logits)
+    return Scores(examples, logits.numpy().astype(float), probability.numpy().astype(float))
 
 
 def selection_figures(examples: Examples, seed: int) -> dict[str, Figure]:
     """Measure what needs no critic: ``baseline_pass1`` and ``oracle_passN``."""
-    passed = _passed(examples)
+    passed, rows = examples.outcomes, examples.rows
     return {
-        "baseline_pass1": statistics.rate(rates(passed, examples.rows), seed=seed),
-        "oracle_passN": statistics.rate(oracle(passed, examples.rows), seed=seed),
+        "baseline_pass1": statistics.rate(rates(passed, rows), seed=seed),
+        "oracle_passN": statistics.rate(oracle(passed, rows), seed=seed),
     }
 
 
 def critic_figures(scores: Scores, seed: int) -> dict[str, Figure]:
-    """All figures of a critic on a problem set; ``n`` counts problems, for ``ece`` samples."""
-    examples = scores.examples
-    passed = _passed(examples)
-    base, top, chosen = baseline_rates(examples), oracle(passed, examples.rows), scores.picked
-    groups = [examples.problem_ids[number] for number in examples.group.tolist()]
+    """All figures of a critic on a problem set; ``n`` counts problems, for ``ece`` samples.
+
+    ``ece`` is of the calibrated probability, ``ece_before`` of the plain logit's.
+    """
+    examples, passed = scores.examples, scores.examples.outcomes
+    base, top = rates(passed, examples.rows), oracle(passed, examples.rows)
+    groups = examples.problem_of
+    plain = 1 / (1 + np.exp(-np.clip(scores.logits, -500, 500)))
     return selection_figures(examples, seed) | {
-        "verifier_pass1": statistics.rate(chosen, seed=seed),
-        "gap_closed": statistics.gap_closed(base, chosen, top, seed=seed),
+        "verifier_pass1": statistics.rate(scores.picked, seed=seed),
+        "gap_closed": statistics.gap_closed(base, scores.picked, top, seed=seed),
         "auc_within_problem": statistics.auc_within_problem(
-            scores.probability, passed, groups, seed=seed
+            scores.logits, passed, groups, seed=seed
         ),
+        "ece_before": statistics.ece(plain, passed, groups, seed=seed),
         "ece": statistics.ece(scores.probability, passed, groups, seed=seed),
     }
 
@@ -74,9 +82,5 @@ def critic_figures(scores: Scores, seed: int) -> dict[str, Figure]:
 def no_critic_figures(examples: Examples, seed: int) -> dict[str, Figure]:
     """Give the same keys where there is no critic: its own figures are undefined."""
     undefined = Figure(None, None, None, len(examples.problem_ids))
-    names = ("verifier_pass1", "gap_closed", "auc_within_problem", "ece")
+    names = ("verifier_pass1", "gap_closed", "auc_within_problem", "ece_before", "ece")
     return selection_figures(examples, seed) | dict.fromkeys(names, undefined)
-
-
-def _passed(examples: Examples) -> Array:
-    return np.asarray(examples.passed.numpy(), dtype=float)

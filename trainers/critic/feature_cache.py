@@ -3,7 +3,8 @@
 import hashlib
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -20,7 +21,15 @@ SHARD_PROGRAMS = 256  # programs a shard, unless the stage ends or waits before
 SHARD_S = 20.0  # so that a cut loses no more than this
 _KEY_BYTES = 32
 
-Work = tuple[Sequence[Message], Sequence[str]]  # a prompt and the distinct programs behind it
+Texts = Callable[[Iterable[str]], Mapping[str, str]]
+
+
+@dataclass(frozen=True)
+class Work:
+    """A prompt and the distinct programs behind it: their feature keys, their texts' hashes."""
+
+    prompt: Sequence[Message]
+    programs: Mapping[str, str]
 
 
 def feature_key(prompt: Sequence[Message], code: str) -> str:
@@ -58,13 +67,13 @@ class FeatureCache:
         write_atomically(shard, save(tensors, {"source": self._source_id}))
         self._index(shard)
 
-    def load(self, keys: Sequence[str]) -> Tensor:
-        """(len(keys), dim) float32 of vectors that are all there.
+    def load(self, keys: Sequence[str], columns: Sequence[int]) -> Tensor:
+        """(len(keys), len(columns)) float32 of vectors that are all there.
 
         Raises:
             KeyError: one is not.
         """
-        out = torch.empty(len(keys), self._dim)
+        out = torch.empty(len(keys), len(columns))
         by_shard: dict[Path, list[tuple[int, int]]] = {}
         for i, key in enumerate(keys):
             shard, row = self._places[key]
@@ -72,7 +81,7 @@ class FeatureCache:
         for shard, places in by_shard.items():
             with safe_open(shard, framework="pt") as file:
                 stored = file.get_tensor("features")  # (programs, dim)
-            out[[i for i, _ in places]] = stored[[row for _, row in places]].float()
+            out[[i for i, _ in places]] = stored[[row for _, row in places]][:, columns].float()
         return out
 
     def _index(self, shard: Path) -> None:
@@ -91,9 +100,20 @@ class FeatureCache:
 
 
 def fill(
-    context: StageContext, cache: FeatureCache, source: FeatureSource, work: Sequence[Work]
+    context: StageContext,
+    cache: FeatureCache,
+    source: FeatureSource,
+    work: Sequence[Work],
+    texts: Texts,
 ) -> int:
     """Make every program's features exist; the model is loaded only where one is missing.
+
+    Args:
+        context: progress, stop request.
+        cache: where they are kept.
+        source: who computes them.
+        work: what is wanted.
+        texts: reads the programs of one piece of work by their hashes, when it is their turn.
 
     Returns:
         How many were computed.
@@ -102,19 +122,16 @@ def fill(
         Stopped: asked to stop; what was computed is committed.
     """
     _drop_broken(context, cache)
-    keyed = [
-        (prompt, {feature_key(prompt, code): code for code in codes}) for prompt, codes in work
-    ]
-    total = sum(len(codes) for _, codes in keyed)
+    total = sum(len(one.programs) for one in work)
     todo = [
-        (prompt, {key: code for key, code in codes.items() if key not in cache})
-        for prompt, codes in keyed
+        Work(one.prompt, {key: text for key, text in one.programs.items() if key not in cache})
+        for one in work
     ]
-    missing = sum(len(codes) for _, codes in todo)
+    missing = sum(len(one.programs) for one in todo)
     context.progress.start("features", total, "programs", done=total - missing)
     if missing:
         with source:
-            _compute(context, cache, source, [(p, codes) for p, codes in todo if codes])
+            _compute(context, cache, source, (one for one in todo if one.programs), texts)
     return missing
 
 
@@ -122,7 +139,8 @@ def _compute(
     context: StageContext,
     cache: FeatureCache,
     source: FeatureSource,
-    todo: Sequence[tuple[Sequence[Message], dict[str, str]]],
+    todo: Iterable[Work],
+    texts: Texts,
 ) -> None:
     keys: list[str] = []
     vectors: list[Tensor] = []
@@ -138,10 +156,11 @@ def _compute(
         since = time.monotonic()
 
     try:
-        for prompt, codes in todo:
+        for one in todo:
             context.check_stop()
-            vectors.append(source.extract(prompt, list(codes.values())))
-            keys.extend(codes)
+            found = texts(one.programs.values())
+            vectors.append(source.extract(one.prompt, [found[h] for h in one.programs.values()]))
+            keys.extend(one.programs)
             if len(keys) >= SHARD_PROGRAMS or time.monotonic() - since >= SHARD_S:
                 commit()
     finally:

@@ -3,20 +3,26 @@
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from memory.records import Figure
+from trainers.critic.calibrate import reliability
 from trainers.critic.candidates import KIND, Version, champion
+from trainers.critic.dataset import Part
 from trainers.critic.evaluate import (
-    baseline_rates,
+    Scores,
     critic_figures,
     no_critic_figures,
     score,
     score_held_out,
 )
-from trainers.critic.examples import Examples
-from trainers.critic.gate import Decision, against_champion, against_random, looks_so_far
-from trainers.critic.model import CriticSpec
+from trainers.critic.pickers import gap_figures, picker_figures, rankings
+from trainers.critic.ranking import rates
+from trainers.critic.training import RoundData
+from trainers.gate import Decision, against_champion, against_random, looks_so_far
 from trainers.stage import StageContext
+
+Array = NDArray[np.float64]
 
 _PROMOTION = """
 SELECT candidate, champion, decision, effect, low, high, n, p_value, alpha, looks, reason
@@ -25,7 +31,7 @@ FROM promotions WHERE candidate = ? AND actor = 'gate' ORDER BY id
 
 
 def gate(
-    context: StageContext, problem_set: str, candidate: Version, validation: Examples
+    context: StageContext, problem_set: str, candidate: Version, data: RoundData
 ) -> dict[str, Any]:
     """Decide on the candidate by held-out validation problems and carry that out.
 
@@ -34,26 +40,21 @@ def gate(
     Returns:
         ``validation`` (its figures) and ``promotion`` (the decision as it is stored).
     """
-    store, row, spec = context.store, candidate.row, candidate.critic.spec
+    store, row, validation = context.store, candidate.row, data.examples["validation"]
     scores = score_held_out(candidate.critic, validation)
     figures = critic_figures(scores, context.seed)
-    where = (problem_set, "validation", spec.protocol)
+    where = (problem_set, "validation", candidate.critic.spec.protocol)
     store.add_evaluation(row.stage_run_id, row.id, *where, figures)
     if row.status == "candidate":
-        decision = _decide(context, where, candidate, scores.picked, validation)
-        _carry_out(context, candidate, decision)
+        _carry_out(context, candidate, _decide(context, where, candidate, scores, figures))
     return {"validation": figures_json(figures), "promotion": _promotion(context, row.id)}
 
 
 def measure(
-    context: StageContext,
-    problem_set: str,
-    candidate: Version | None,
-    spec: CriticSpec,
-    validation: Examples,
-    test: Examples,
+    context: StageContext, problem_set: str, candidate: Version | None, data: RoundData
 ) -> dict[str, Any]:
     """Measure the champion on test, or where there is none the candidate, and say which."""
+    validation, test, spec = data.examples["validation"], data.examples["test"], data.spec
     used = champion(context, spec) or candidate
     if used is None:
         return {
@@ -62,11 +63,33 @@ def measure(
             "validation": figures_json(no_critic_figures(validation, context.seed)),
             **figures_json(no_critic_figures(test, context.seed)),
         }
-    figures = critic_figures(score(used.critic, test), context.seed)
+    scores = score(used.critic, test)
+    figures = critic_figures(scores, context.seed)
+    side = pickers_of(used, scores, data.parts["test"], context.seed)
     owner = candidate.row.stage_run_id if candidate else context.stage_run_id
-    context.store.add_evaluation(owner, used.row.id, problem_set, "test", spec.protocol, figures)
+    stored = figures | {f"gap_closed.{name}": one for name, one in side["gap_closed"].items()}
+    context.store.add_evaluation(owner, used.row.id, problem_set, "test", spec.protocol, stored)
     status = context.store.model(used.row.id).status
-    return {"critic": used.row.id, "critic_status": status, **figures_json(figures)}
+    return {
+        "critic": used.row.id,
+        "critic_status": status,
+        **figures_json(figures),
+        "pickers": figures_json(side["pickers"]),
+        "picker_gap_closed": figures_json(side["gap_closed"]),
+        "reliability": reliability(scores.probability, test.outcomes),
+    }
+
+
+def pickers_of(
+    version: Version, scores: Scores, part: Part, seed: int
+) -> dict[str, dict[str, Figure]]:
+    """``pickers`` and ``gap_closed``, each by picker, of a critic on samples that it scored."""
+    told = part.signals() | {"logit": scores.logits}
+    ranked = rankings(told, version.critic.blends)
+    return {
+        "pickers": picker_figures(scores.examples, ranked, seed),
+        "gap_closed": gap_figures(scores.examples, ranked, seed),
+    }
 
 
 def figures_json(figures: dict[str, Figure]) -> dict[str, Any]:
@@ -78,23 +101,32 @@ def _decide(
     context: StageContext,
     where: tuple[str, str, str],
     candidate: Version,
-    picked: "np.ndarray[tuple[int], np.dtype[np.float64]]",
-    validation: Examples,
-) -> Decision:
+    scores: Scores,
+    figures: dict[str, Figure],
+) -> "tuple[Decision, dict[str, Figure]]":
+    """The decision, and the figures of the alternative: the champion, or random picking."""
     store, row, alpha = context.store, candidate.row, context.settings.critic.alpha
     looks = 1 + looks_so_far(store, KIND, row.id, where[0], where[2])
     rival = champion(context, candidate.critic.spec)
+    validation = scores.examples
     if rival is None:
-        rates = baseline_rates(validation)
-        return against_random(picked, rates, alpha=alpha, looks=looks, seed=context.seed)
-    scores = score_held_out(rival.critic, validation)
-    store.add_evaluation(
-        row.stage_run_id, rival.row.id, *where, critic_figures(scores, context.seed)
-    )
-    return against_champion(picked, scores.picked, alpha=alpha, looks=looks, seed=context.seed)
+        base = rates(validation.outcomes, validation.rows)
+        other = {"verifier_pass1": figures["baseline_pass1"]}
+        return against_random(
+            scores.picked, base, alpha=alpha, looks=looks, seed=context.seed
+        ), other
+    theirs = score_held_out(rival.critic, validation)
+    other = critic_figures(theirs, context.seed)
+    store.add_evaluation(row.stage_run_id, rival.row.id, *where, other)
+    return against_champion(
+        scores.subset_picks, theirs.subset_picks, alpha=alpha, looks=looks, seed=context.seed
+    ), other
 
 
-def _carry_out(context: StageContext, candidate: Version, decision: Decision) -> None:
+def _carry_out(
+    context: StageContext, candidate: Version, decided: "tuple[Decision, dict[str, Figure]]"
+) -> None:
+    decision, alternative = decided
     context.store.promote(
         candidate.row.id,
         candidate.row.stage_run_id,
@@ -104,6 +136,7 @@ def _carry_out(context: StageContext, candidate: Version, decision: Decision) ->
         alpha=decision.alpha,
         looks=decision.looks,
         reason=decision.reason,
+        alternative=figures_json(alternative),
     )
     context.store.event(
         f"critic.{decision.decision}",

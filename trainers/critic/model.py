@@ -29,6 +29,7 @@ class CriticSpec:
     pooling: str
     hidden: int
     scalars: tuple[str, ...]
+    kind: str = "decoder"
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,11 @@ class Standardiser:
         scale = torch.where(deviation > 1e-6, 1 / deviation.clamp(min=1e-6), 0.0) / block
         return cls(mean, torch.stack([scale, 1 / block]))
 
+    @classmethod
+    def none(cls, dim: int) -> Self:
+        """Leave inputs as they are, but unknown values at 0."""
+        return cls(torch.zeros(dim), torch.stack([torch.ones(dim), torch.full((dim,), 1e6)]))
+
     def __call__(self, inputs: Tensor) -> Tensor:
         """Standardise (samples, dim) raw inputs."""
         scale, block = self.scale
@@ -77,16 +83,40 @@ class Head:
 
 
 @dataclass(frozen=True)
+class Blend:
+    """A linear map from a sample's signals to one logit, and its calibration (slope, shift).
+
+    ``signals`` names them in order; ``weight`` (signals,) applies to them as they are.
+    """
+
+    signals: tuple[str, ...]
+    weight: Tensor
+    offset: Tensor
+    calibration: Tensor
+
+    def logits(self, signals: Tensor) -> Tensor:
+        """Map (samples, signals) to (samples,) logits."""
+        return signals @ self.weight + self.offset
+
+    def probability(self, signals: Tensor) -> Tensor:
+        """Map (samples, signals) to (samples,) of P(pass)."""
+        slope, shift = self.calibration
+        return torch.sigmoid(slope * self.logits(signals) + shift)
+
+
+@dataclass(frozen=True)
 class Critic:
     """A trained critic. ``heads`` holds the final one and those that the gate needs (see train).
 
-    ``calibration`` is (slope, shift) of the final logit; it never changes an order.
+    ``calibration`` is (slope, shift) of the final logit; it never changes an order. ``blends`` join
+    the logit with what execution tells, by the name of the picker that uses them (see blend).
     """
 
     spec: CriticSpec
     standardise: Standardiser
     heads: Mapping[str, Head]
     calibration: Tensor
+    blends: Mapping[str, "Blend"]
 
     def logits(self, inputs: Tensor, head: str = FINAL) -> Tensor:
         """Map (samples, dim) raw inputs to (samples,) logits."""
@@ -111,8 +141,16 @@ def save_critic(critic: Critic, path: Path) -> str:
     }
     for name, head in critic.heads.items():
         tensors |= {f"head.{name}.weight": head.weight, f"head.{name}.offset": head.offset}
+    for name, blend in critic.blends.items():
+        tensors |= {
+            f"blend.{name}.weight": blend.weight,
+            f"blend.{name}.offset": blend.offset,
+            f"blend.{name}.calibration": blend.calibration,
+        }
+    signals = {name: blend.signals for name, blend in critic.blends.items()}
+    told = {"spec": json.dumps(asdict(critic.spec)), "signals": json.dumps(signals)}
     own = {name: tensor.detach().clone().contiguous() for name, tensor in tensors.items()}
-    write_atomically(path, save(own, {"spec": json.dumps(asdict(critic.spec))}))
+    write_atomically(path, save(own, told))
     return sha256_file(path)
 
 
@@ -131,14 +169,24 @@ def load_critic(path: Path, sha256: str) -> Critic:
             )
         with safe_open(path, framework="pt") as file:
             spec = json.loads(file.metadata()["spec"])
+            signals = json.loads(file.metadata()["signals"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path} cannot be read as a critic: {error}") from error
-    return _from_tensors(spec, tensors)
+    return _from_tensors(spec, signals, tensors)
 
 
-def _from_tensors(spec: dict[str, Any], tensors: dict[str, Tensor]) -> Critic:
-    names = [name.split(".")[1] for name in tensors if name.endswith(".weight")]
+def _from_tensors(
+    spec: dict[str, Any], signals: dict[str, list[str]], tensors: dict[str, Tensor]
+) -> Critic:
+    names = [name.split(".")[1] for name in tensors if name.startswith("head.")]
+    blends = {
+        name: Blend(
+            tuple(used),
+            *(tensors[f"blend.{name}.{part}"] for part in ("weight", "offset", "calibration")),
+        )
+        for name, used in signals.items()
+    }
     heads = {
         name: Head(tensors[f"head.{name}.weight"], tensors[f"head.{name}.offset"]) for name in names
     }
@@ -147,4 +195,5 @@ def _from_tensors(spec: dict[str, Any], tensors: dict[str, Tensor]) -> Critic:
         Standardiser(tensors["mean"], tensors["scale"]),
         heads,
         tensors["calibration"],
+        blends,
     )

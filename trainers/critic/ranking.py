@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+Rows = Sequence[NDArray[np.int64]]
 
 
 def order(scores: Array) -> NDArray[np.int64]:
@@ -15,32 +16,52 @@ def order(scores: Array) -> NDArray[np.int64]:
     return np.argsort(-scores, kind="stable").astype(np.int64)
 
 
-def picked(scores: Array, passed: Array, rows: Sequence[NDArray[np.int64]]) -> Array:
-    """(problems,) of 0 and 1: 1 where the sample that is ranked first passes."""
-    return np.array([passed[group[order(scores[group])[0]]] for group in rows], dtype=float)
+def picked(scores: Array, passed: Array, rows: Rows) -> Array:
+    """(problems,) in [0, 1]: P(the sample that is ranked first passes), ties broken by lot.
+
+    A picker without an opinion is random picking; for one without ties the values are 0 and 1.
+    """
+    out = []
+    for group in rows:
+        first = scores[group] == scores[group].max()
+        out.append(passed[group][first].mean())
+    return np.array(out, dtype=float)
 
 
-def rates(passed: Array, rows: Sequence[NDArray[np.int64]]) -> Array:
+def rates(passed: Array, rows: Rows) -> Array:
     """(problems,): the pass rate of a problem's samples, what random picking wins."""
-    return np.array([passed[group].mean() for group in rows])
+    return np.array([passed[group].mean() for group in rows], dtype=float)
 
 
-def oracle(passed: Array, rows: Sequence[NDArray[np.int64]]) -> Array:
+def oracle(passed: Array, rows: Rows) -> Array:
     """(problems,) of 0 and 1: 1 where any sample passes."""
-    return np.array([passed[group].max() for group in rows])
+    return np.array([passed[group].max() for group in rows], dtype=float)
 
 
-def gains(scores: Array, passed: Array, rows: Sequence[NDArray[np.int64]]) -> Array:
+def gains(scores: Array, passed: Array, rows: Rows) -> Array:
     """(problems,): the rerank gain over random picking, averaged over best-of-k for k = 2 .. N.
 
     Each best-of-k is the exact mean over all subsets of k samples. It has the same aim as the gain
     at N alone and far less noise on few problems, which is what choosing a checkpoint needs.
     """
+    return subset_picks(scores, passed, rows) - rates(passed, rows)
+
+
+def subset_picks(scores: Array, passed: Array, rows: Rows) -> Array:
+    """(problems,): P(the first of a random subset passes), averaged over sizes from 2 to N."""
     out = []
     for group in rows:
-        ranked = passed[group[order(scores[group])]]
-        out.append(float(_weights(len(group)) @ ranked - ranked.mean()))
-    return np.array(out)
+        ranked = _tied_means(scores[group], passed[group])
+        out.append(float(_weights(len(group)) @ ranked))
+    return np.array(out, dtype=float)
+
+
+def _tied_means(scores: Array, passed: Array) -> Array:
+    """Outcomes in order of falling score; equal scores share the mean of theirs."""
+    found, inverse = np.unique(-scores, return_inverse=True)
+    sums = np.bincount(inverse, weights=passed, minlength=len(found))
+    sizes = np.bincount(inverse, minlength=len(found))
+    return np.repeat(sums / sizes, sizes)
 
 
 @lru_cache(maxsize=256)

@@ -1,71 +1,65 @@
-"""Cheap facts that stand beside a sample's hidden states: length, log-probability, syntax."""
+"""Cheap facts that stand beside a sample's hidden states, of itself and of its siblings."""
 
-import ast
 import math
-import warnings
+from collections.abc import Sequence
 
-from torch import Tensor, tensor
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.feature_extraction.text import HashingVectorizer
 
-_LOOPS = (ast.For, ast.While, ast.AsyncFor)
-_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+from trainers.critic import syntax
+from trainers.critic.normalise import Normal
 
-NAMES = (
-    "mean_logprob",
-    "log_tokens",
-    "log_lines",
-    "parses",
-    "defines_entry_point",
-    "functions",
-    "loops",
-    "comprehensions",
-    "branches",
-    "returns",
-    "imports",
-    "calls_itself",
-    "log_nodes",
-)
+Array = NDArray[np.float64]
+
+OWN = ("mean_logprob", "sum_logprob", "log_tokens", "log_lines", *syntax.NAMES)
+# What a sample has in common with the other samples of its problem; nothing is executed.
+AMONG = ("majority", "similarity")
+NAMES = (*OWN, *AMONG)
+
+_TOKENS = HashingVectorizer(
+    token_pattern=r"\w+|[^\w\s]", lowercase=False, ngram_range=(1, 3), n_features=2**16,
+    alternate_sign=False,
+)  # fmt: skip
 
 
-def scalars(code: str, entry_point: str, tokens: int, logprob: float | None) -> Tensor:
-    """(len(NAMES),) float32; NaN where a fact is unknown (no log-probability, no parse)."""
-    mean_logprob = math.nan if logprob is None else logprob / max(tokens, 1)
-    head = [mean_logprob, math.log1p(tokens), math.log1p(code.count("\n") + 1)]
-    return tensor(head + _syntax(code, entry_point))
+def own_facts(
+    code: str,
+    normal: Normal,
+    *,
+    entry_point: str,
+    arguments: int | None,
+    tokens: int,
+    logprob: float | None,
+) -> list[float]:
+    """(len(OWN),) numbers of a sample by itself; NaN where one is unknown.
+
+    Args:
+        code: the program.
+        normal: its normal form.
+        entry_point: the function that is asked for.
+        arguments: how many the shown test calls it with.
+        tokens: of the completion.
+        logprob: summed over them.
+    """
+    total = math.nan if logprob is None else logprob
+    lengths = [math.log1p(tokens), math.log1p(code.count("\n") + 1)]
+    facts = syntax.syntax_facts(normal.tree, entry_point, arguments)
+    return [total / max(tokens, 1), total, *lengths, *facts]
 
 
-def _syntax(code: str, entry_point: str) -> list[float]:
-    tree = _parse(code)
-    if tree is None:
-        return [0.0] + [math.nan] * 9
-    nodes = list(ast.walk(tree))
-    functions = [node for node in nodes if isinstance(node, ast.FunctionDef)]
-    calls = {
-        node.func.id
-        for node in nodes
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
-    }
-    counts = [
-        sum(isinstance(node, kinds) for node in nodes)
-        for kinds in (_LOOPS, _COMPREHENSIONS, (ast.If, ast.IfExp), ast.Return)
-    ]
-    imports = sum(isinstance(node, ast.Import | ast.ImportFrom) for node in nodes)
-    names = {function.name for function in functions}
-    return [
-        1.0,
-        float(entry_point in names),
-        float(len(functions)),
-        *map(float, counts),
-        float(imports),
-        float(entry_point in calls),
-        math.log1p(len(nodes)),
-    ]
+def among_facts(normals: Sequence[Normal]) -> Array:
+    """(samples, len(AMONG)): the share of samples with the same normal form, and the mean likeness.
 
-
-def _parse(code: str) -> ast.Module | None:
-    """Parse a program; None where it has no tree: the text is untrusted and may be anything."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the program's, such as an invalid escape
-            return ast.parse(code)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
+    Likeness is the cosine of counts of one to three tokens of the normal forms, over the other
+    samples: the consensus of Shi et al. 2022 (MBR, arXiv 2204.11454) on text, without execution.
+    """
+    n = len(normals)
+    if n < 2:
+        return np.array([[1.0, math.nan]] * n).reshape(n, len(AMONG))
+    digests = np.array([normal.digest for normal in normals])
+    share = (digests[:, None] == digests).mean(axis=1)
+    vectors = _TOKENS.transform(normal.text for normal in normals)  # rows of length 1
+    likeness = (vectors @ vectors.T).toarray()  # (samples, samples)
+    mean = (likeness.sum(axis=1) - likeness.diagonal()) / (n - 1)
+    return np.stack([share, mean], axis=1)

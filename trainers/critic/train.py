@@ -1,30 +1,32 @@
-"""Training the head: pass/fail and pairwise loss; the penalty with the best rerank gain."""
+"""Training the head: a head for each penalty, and the choice by rerank gain on validation."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn.functional import binary_cross_entropy_with_logits, softplus
 
 from trainers.config import CriticConfig
+from trainers.critic.calibrate import calibrate
 from trainers.critic.examples import Examples
 from trainers.critic.model import FINAL, Critic, CriticSpec, Head, Standardiser
 from trainers.critic.ranking import Array, gains
+from trainers.critic.solver import Solver
 
 # Times critic.weight_decay, strongest first. On 200 MBPP problems, five-fold by problem, the middle
 # ones rank best and their neighbours little worse.
 PENALTIES = (10.0, 3.0, 1.0, 0.3, 0.1)
 FOLDS = 2
-_HISTORY = 20  # steps that L-BFGS remembers
+CROSS_FITS = 5
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A head that competes: its penalty and its rerank gain on each validation problem."""
+    """A head that competes, by its penalty or number, and its gain on each validation problem."""
 
     penalty: float
     head: Head
@@ -46,6 +48,7 @@ def train(
     spec: CriticSpec,
     config: CriticConfig,
     between_runs: Callable[[], None] = lambda: None,
+    weight: Tensor | None = None,
 ) -> Trained:
     """Train a head for each penalty and keep the one that ranks validation problems best.
 
@@ -54,39 +57,121 @@ def train(
     ``fold1``): the gate scores every problem with one whose choice never saw it.
 
     Args:
-        train_set: with both outcomes among its samples.
+        train_set: with both outcomes among its samples, each normal form once.
         validation: of other problems; may be empty, then the most regularised head is kept.
         spec: goes into the critic.
-        config: penalties and passes.
+        config: loss, penalties and passes.
         between_runs: called between units of work, may raise ``Stopped``.
+        weight: (samples,) of the train samples, such as those of mined ones; None: all 1.
 
     Returns:
         The same critic for the same data.
     """
     standardise = Standardiser.fit(train_set.inputs, spec.hidden)
-    seen, passed = standardise(validation.inputs), validation.passed.numpy().astype(float)
-    snapshots: list[Snapshot] = []
-    with _one_thread():
-        solver = _Solver(train_set, standardise(train_set.inputs))
+    heads: list[tuple[float, Head]] = []
+    with one_thread():
+        solver = _solver(train_set, standardise, config, weight)
         for factor in PENALTIES:
             between_runs()
-            head = solver.solve(factor * config.weight_decay, config.epochs)
-            found = gains(head(seen).numpy().astype(float), passed, validation.rows)
-            snapshots.append(Snapshot(factor * config.weight_decay, head, found))
-    folds = np.array([fold_of(problem_id) for problem_id in validation.problem_ids], dtype=int)
-    chosen = _best(snapshots, np.ones(len(folds), dtype=bool))
-    heads = {FINAL: chosen.head}
+            penalty = factor * config.weight_decay
+            heads.append((penalty, solver.solve(penalty, config.epochs)))
+    return choose(heads, standardise, validation, spec)
+
+
+def choose(
+    heads: Sequence[tuple[float, Head]],
+    standardise: Standardiser,
+    validation: Examples,
+    spec: CriticSpec,
+) -> Trained:
+    """Make a critic of the head with the highest rerank gain; of equal ones the first.
+
+    Args:
+        heads: that compete, each with what tells it apart.
+        standardise: what they see the inputs through.
+        validation: by whose problems is chosen, and calibrated.
+        spec: goes into the critic.
+    """
+    seen, passed = standardise(validation.inputs), validation.outcomes
+    with one_thread():
+        snapshots = [
+            Snapshot(key, head, gains(head(seen).numpy().astype(float), passed, validation.rows))
+            for key, head in heads
+        ]
+        folds = np.array([fold_of(problem_id) for problem_id in validation.problem_ids], dtype=int)
+        chosen = _best(snapshots, np.ones(len(folds), dtype=bool))
+        used = {FINAL: chosen.head}
+        used |= {fold_head(fold): _best(snapshots, folds != fold).head for fold in range(FOLDS)}
+        plain = Critic(spec, standardise, used, torch.tensor([1.0, 0.0]), {})
+        # Calibrated by heads that did not see the problem's outcome in their choice.
+        calibration = calibrate(held_out_logits(plain, validation), validation.passed)
+    gain = float(chosen.gains.mean()) if len(chosen.gains) else 0.0
+    return Trained(replace(plain, calibration=calibration), chosen, gain)
+
+
+def held_out_logits(critic: Critic, validation: Examples) -> Tensor:
+    """(samples,) of validation, each problem by the head that was chosen without it."""
+    logits = torch.empty(len(validation.passed))
+    folds = torch.tensor([fold_of(problem_id) for problem_id in validation.problem_ids] or [0])
+    of_sample = folds[validation.group]
     for fold in range(FOLDS):
-        heads[fold_head(fold)] = _best(snapshots, folds != fold).head
-    final = Critic(spec, standardise, heads, torch.tensor([1.0, 0.0]))
-    calibration = calibrate(final.logits(validation.inputs), validation.passed)
-    gain = float(chosen.gains.mean()) if len(folds) else 0.0
-    return Trained(Critic(spec, standardise, heads, calibration), chosen, gain)
+        rows = of_sample == fold
+        logits[rows] = critic.logits(validation.inputs[rows], fold_head(fold))
+    return logits
+
+
+def cross_fitted_logits(
+    train_set: Examples,
+    target: Examples,
+    spec: CriticSpec,
+    config: CriticConfig,
+    penalty: float,
+    weight: Tensor | None = None,
+    between_runs: Callable[[], None] = lambda: None,
+) -> Tensor:
+    """(samples of ``target``,) of train problems, each by a head that never saw its problem.
+
+    What is learned on top of the critic must meet scores on train as wide of the mark as they will
+    be on new problems (stacking, Wolpert 1992).
+    """
+    own = torch.ones(len(train_set.passed)) if weight is None else weight
+    parts = [crc(problem_id) % CROSS_FITS for problem_id in train_set.problem_ids]
+    logits = torch.zeros(len(target.passed))
+    for part in range(CROSS_FITS):
+        between_runs()
+        inside = {p for p, its in zip(train_set.problem_ids, parts, strict=True) if its == part}
+        kept = _rows_of(train_set, inside, wanted=False)
+        fitted = train_set.take(kept)
+        rows = torch.from_numpy(_rows_of(target, inside, wanted=True))
+        if not fitted.has_both or not len(rows):
+            continue
+        model = fit(fitted, spec, config, penalty, own[torch.from_numpy(kept)])
+        logits[rows] = model.logits(target.inputs[rows])
+    return logits
+
+
+def fit(
+    data: Examples,
+    spec: CriticSpec,
+    config: CriticConfig,
+    penalty: float,
+    weight: Tensor | None = None,
+) -> Critic:
+    """Train one head under one penalty, uncalibrated: nothing is chosen."""
+    standardise = Standardiser.fit(data.inputs, spec.hidden)
+    with one_thread():
+        head = _solver(data, standardise, config, weight).solve(penalty, config.epochs)
+    return Critic(spec, standardise, {FINAL: head}, torch.tensor([1.0, 0.0]), {})
+
+
+def crc(problem_id: str) -> int:
+    """A number that is fixed by the problem and says nothing about it."""
+    return hashlib.sha256(problem_id.encode()).digest()[0]
 
 
 def fold_of(problem_id: str) -> int:
-    """Which half of the validation problems this one is in: fixed by its id."""
-    return hashlib.sha256(problem_id.encode()).digest()[0] % FOLDS
+    """Give the validation fold of a problem, fixed by its id."""
+    return crc(problem_id) % FOLDS
 
 
 def fold_head(fold: int) -> str:
@@ -94,34 +179,8 @@ def fold_head(fold: int) -> str:
     return f"fold{fold}"
 
 
-def calibrate(logits: Tensor, passed: Tensor) -> Tensor:
-    """(slope, shift) that make sigmoid(slope * logit + shift) the most likely P(pass).
-
-    Source: Platt 1999, with his smoothed targets. The slope stays positive: an order is kept.
-    """
-    positive = float(passed.sum())
-    negative = len(passed) - positive
-    if not positive or not negative:
-        return torch.tensor([1.0, 0.0])
-    high, low = (positive + 1) / (positive + 2), 1 / (negative + 2)
-    target = torch.where(passed > 0.5, high, low)
-    log_slope, shift = torch.zeros((), requires_grad=True), torch.zeros((), requires_grad=True)
-    optimiser = torch.optim.LBFGS([log_slope, shift], max_iter=100, line_search_fn="strong_wolfe")
-    fixed = logits.detach()
-
-    def closure() -> Tensor:
-        optimiser.zero_grad()
-        scaled = log_slope.clamp(-5, 5).exp() * fixed + shift
-        loss = binary_cross_entropy_with_logits(scaled, target)
-        loss.backward()  # type: ignore[no-untyped-call]
-        return loss
-
-    optimiser.step(closure)  # type: ignore[no-untyped-call]
-    return torch.stack([log_slope.detach().clamp(-5, 5).exp(), shift.detach()])
-
-
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """Keep torch to one thread: steps this small lose by more, and sums then have one order."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -131,62 +190,26 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _best(
-    snapshots: Sequence[Snapshot], mask: "np.ndarray[tuple[int], np.dtype[np.bool_]]"
-) -> Snapshot:
+def _solver(
+    data: Examples, standardise: Standardiser, config: CriticConfig, weight: Tensor | None
+) -> Solver:
+    own = torch.ones(len(data.passed)) if weight is None else weight
+    inputs = standardise(data.inputs)
+    return Solver(data, inputs, config.loss, balanced=config.balanced, weight=own)
+
+
+def _rows_of(data: Examples, problems: set[str], *, wanted: bool) -> NDArray[np.int64]:
+    kept = [
+        rows
+        for problem_id, rows in zip(data.problem_ids, data.rows, strict=True)
+        if (problem_id in problems) == wanted
+    ]
+    rows: NDArray[np.int64] = np.concatenate([*kept, np.empty(0, dtype=np.int64)])
+    return rows
+
+
+def _best(snapshots: Sequence[Snapshot], mask: NDArray[np.bool_]) -> Snapshot:
     """Take the highest mean gain; of equal ones the first, which is the most regularised."""
     if not mask.any():
         return snapshots[0]
     return max(snapshots, key=lambda snapshot: round(float(snapshot.gains[mask].mean()), 9))
-
-
-class _Solver:
-    """The heads of falling penalties over the same samples; each starts where the last one ended.
-
-    Mean over problems of cross-entropy, plus of -log P(a passing sample outranks a failing one),
-    plus penalty / 2 * |weight|^2. Every problem weighs the same in the first, every one with both
-    outcomes in the second. This is convex: the head is its minimum, whatever the start.
-    """
-
-    def __init__(self, data: Examples, inputs: Tensor) -> None:
-        self._inputs, self._passed = inputs.double(), data.passed.double()
-        self._weight = torch.zeros(inputs.shape[1], dtype=torch.double, requires_grad=True)
-        self._offset = torch.zeros((), dtype=torch.double, requires_grad=True)
-        sizes = torch.bincount(data.group).double()
-        self._share = 1 / (sizes[data.group] * len(sizes))  # (samples,) sums to 1
-        better, worse, weights = [], [], []
-        passed = data.passed.numpy() > 0.5
-        for rows in data.rows:
-            won, lost = rows[passed[rows]], rows[~passed[rows]]
-            better.append(np.repeat(won, len(lost)))
-            worse.append(np.tile(lost, len(won)))
-            weights.append(np.full(len(better[-1]), 1 / max(1, len(better[-1]))))
-        self._better = torch.from_numpy(np.concatenate(better))  # (pairs,) numbers of samples
-        self._worse = torch.from_numpy(np.concatenate(worse))
-        of_pairs = torch.from_numpy(np.concatenate(weights))
-        self._pair_share = of_pairs / of_pairs.sum().clamp(min=1)  # (pairs,) sums to 1, or none
-
-    def solve(self, penalty: float, passes: int) -> Head:
-        """Minimise within about ``passes`` passes over the samples."""
-        optimiser = torch.optim.LBFGS(
-            [self._weight, self._offset],
-            max_iter=passes,
-            history_size=_HISTORY,
-            tolerance_grad=1e-6,
-            line_search_fn="strong_wolfe",
-        )
-
-        def closure() -> Tensor:
-            optimiser.zero_grad()
-            loss = self._loss() + penalty * self._weight.square().sum() / 2
-            loss.backward()  # type: ignore[no-untyped-call]
-            return loss
-
-        optimiser.step(closure)  # type: ignore[no-untyped-call]
-        return Head(self._weight.detach().float(), self._offset.detach().float())
-
-    def _loss(self) -> Tensor:
-        logits = self._inputs @ self._weight + self._offset  # (samples,)
-        each = binary_cross_entropy_with_logits(logits, self._passed, reduction="none")
-        lost = softplus(logits[self._worse] - logits[self._better])
-        return (each * self._share).sum() + (lost * self._pair_share).sum()

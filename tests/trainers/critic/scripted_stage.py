@@ -18,7 +18,13 @@ from trainers.tasks import load_problems
 SETTINGS = TrainerSettings.model_validate(
     {
         "tasks": {"train": "basics", "max_train": 8, "max_validation": 6, "max_test": 6},
-        "critic": {"samples_per_problem": 3, "eval_samples_per_problem": 4, "epochs": 4},
+        "critic": {
+            "samples_per_problem": 3,
+            "eval_samples_per_problem": 4,
+            "epochs": 4,
+            "generated_inputs": False,
+            "pooling": "mean",
+        },
         "sandbox": {"workers": 2},
     }
 )

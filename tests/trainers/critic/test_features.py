@@ -6,9 +6,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scripted import context_in
 
-from trainers.critic.feature_cache import FeatureCache, feature_key, fill
-from trainers.critic.features import CLOSING, OPENING, HiddenStates
-from trainers.critic.scalars import NAMES, scalars
+from trainers.critic.feature_cache import FeatureCache, Work, feature_key, fill
+from trainers.critic.features import CLOSING, OPENING, POOLED, QUESTION, HiddenStates
 from trainers.errors import WeightsError
 from trainers.generators.base import Message
 from trainers.stage import Stopped
@@ -17,20 +16,30 @@ PROMPT = (Message("user", "Write a function that adds one."),)
 CODES = ["def f(x):\n    return x + 1", "", "x" * 50, "def f(x): pass", "def g(y):\n    return y"]
 
 
+def work_of(prompt, codes) -> Work:
+    return Work(prompt, {feature_key(prompt, code): code for code in codes})
+
+
+def themselves(hashes):
+    """In these tests a program is its own hash."""
+    return {text: text for text in hashes}
+
+
 def test_a_vector_is_what_a_plain_forward_pass_gives(tiny):
     with tiny:
         found = tiny.extract(PROMPT, CODES)
         for code, vector in zip(CODES, found, strict=True):
             ids = tiny._tokenizer(f"<|user|>{PROMPT[0].content}<|assistant|>")["input_ids"]
             body = tiny._tokenizer(OPENING + code + CLOSING)["input_ids"]
+            question = tiny._tokenizer(f"<|user|>{QUESTION}<|assistant|>")["input_ids"]
             with torch.inference_mode():
                 states = tiny._model(
-                    torch.tensor([ids + body]), output_hidden_states=True
+                    torch.tensor([ids + body + question]), output_hidden_states=True
                 ).hidden_states
             expected = []
-            for layer in (2, 4):
-                own = states[layer][0, len(ids) :]
-                expected += [own[-1], own.mean(0)]
+            for layer in (1, 2, 3, 3, 4):
+                own = states[layer][0, len(ids) : len(ids + body)]
+                expected += [own[-1], own.mean(0), states[layer][0, -1]]
             torch.testing.assert_close(vector, torch.cat(expected), rtol=1e-4, atol=1e-5)
 
 
@@ -47,10 +56,13 @@ def test_a_vector_does_not_depend_on_its_neighbours(tiny_folder, codes, size):
     torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-5)
 
 
-def test_mean_pooling_is_the_means_of_both_layers(tiny):
-    own = tiny.dim // 4
-    means = [*range(own, 2 * own), *range(3 * own, 4 * own)]
-    assert tiny.columns("mean") == means
+def test_a_pooling_chooses_its_columns_of_every_layer(tiny):
+    width = 32
+    mean, question = tiny.columns("mean"), tiny.columns("question")
+    assert mean[: width + 1] == [*range(width, 2 * width), 4 * width]
+    assert question[0] == 2 * width
+    assert len(mean) == len(question) == tiny.dim // len(POOLED)
+    assert tiny.columns("mean+question") == sorted(mean + question)
     assert tiny.columns("all") == list(range(tiny.dim))
 
 
@@ -68,25 +80,29 @@ def test_no_model_in_the_folder_is_one_clear_line(tmp_path):
 
 def test_features_are_computed_once_per_distinct_program(tmp_path, tiny):
     context = context_in(tmp_path)
-    work = [(PROMPT, ["a = 1", "b = 2", "a = 1"]), ((Message("user", "other"),), ["a = 1"])]
-    assert fill(context, FeatureCache(tmp_path / "f", tiny.id, tiny.dim), tiny, work) == 3
+    work = [work_of(PROMPT, ["a = 1", "b = 2"]), work_of((Message("user", "other"),), ["a = 1"])]
+    assert (
+        fill(context, FeatureCache(tmp_path / "f", tiny.id, tiny.dim), tiny, work, themselves) == 3
+    )
     cache = FeatureCache(tmp_path / "f", tiny.id, tiny.dim)
-    assert fill(context, cache, tiny, work) == 0
+    assert fill(context, cache, tiny, work, themselves) == 0
     assert (context.progress.done, context.progress.total) == (3, 3)
     keys = [feature_key(PROMPT, code) for code in ("b = 2", "a = 1")]
     with tiny:
         expected = tiny.extract(PROMPT, ["b = 2", "a = 1"])
-    torch.testing.assert_close(cache.load(keys), expected, rtol=2e-3, atol=2e-3)
+    torch.testing.assert_close(cache.load(keys, range(tiny.dim)), expected, rtol=2e-3, atol=2e-3)
 
 
 def test_a_stop_keeps_what_was_computed(tmp_path, tiny):
     polls = iter([False, False, True])
     context = context_in(tmp_path, stop_requested=lambda: next(polls))
-    work = [((Message("user", str(n)),), ["a = 1"]) for n in range(5)]
+    work = [work_of((Message("user", str(n)),), ["a = 1"]) for n in range(5)]
     with pytest.raises(Stopped):
-        fill(context, FeatureCache(tmp_path / "f", tiny.id, tiny.dim), tiny, work)
+        fill(context, FeatureCache(tmp_path / "f", tiny.id, tiny.dim), tiny, work, themselves)
     context.stop_requested = lambda: False
-    assert fill(context, FeatureCache(tmp_path / "f", tiny.id, tiny.dim), tiny, work) == 3
+    assert (
+        fill(context, FeatureCache(tmp_path / "f", tiny.id, tiny.dim), tiny, work, themselves) == 3
+    )
 
 
 def test_another_source_shares_nothing(tmp_path, tiny):
@@ -98,26 +114,12 @@ def test_another_source_shares_nothing(tmp_path, tiny):
 
 def test_a_broken_shard_is_reported_and_its_programs_are_redone(tmp_path, tiny):
     context = context_in(tmp_path)
-    work = [(PROMPT, ["a = 1", "b = 2"])]
-    fill(context, FeatureCache(tmp_path / "f", tiny.id, tiny.dim), tiny, work)
+    work = [work_of(PROMPT, ["a = 1", "b = 2"])]
+    fill(context, FeatureCache(tmp_path / "f", tiny.id, tiny.dim), tiny, work, themselves)
     (shard,) = (tmp_path / "f").rglob("*.safetensors")
     shard.write_bytes(shard.read_bytes()[:-10])
-    assert fill(context, FeatureCache(tmp_path / "f", tiny.id, tiny.dim), tiny, work) == 2
+    assert (
+        fill(context, FeatureCache(tmp_path / "f", tiny.id, tiny.dim), tiny, work, themselves) == 2
+    )
     (event,) = context.store.events(level="warning")
     assert shard.name in event["message"]
-
-
-def test_scalars_say_what_is_known_and_leave_the_rest_open():
-    known = dict(
-        zip(NAMES, scalars("def f(n):\n    return f(n)", "f", 9, -4.5).tolist(), strict=True)
-    )
-    assert known["mean_logprob"] == -0.5
-    assert (known["parses"], known["defines_entry_point"], known["calls_itself"]) == (1, 1, 1)
-    broken = scalars("def f(:", "f", 3, None)
-    assert broken[NAMES.index("parses")] == 0
-    assert broken.isnan().sum() == 1 + len(NAMES) - NAMES.index("parses") - 1
-
-
-@given(st.text())
-def test_no_text_breaks_the_scalars(code):
-    assert scalars(code, "f", 0, -1.0).shape == (len(NAMES),)

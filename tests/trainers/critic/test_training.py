@@ -1,6 +1,7 @@
 """The head: learns to rank, repeats by seed, is saved and loaded, picks without peeking."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from torch.nn.functional import binary_cross_entropy_with_logits, softplus
 
 from trainers.config import CriticConfig
+from trainers.critic.calibrate import calibrate, reliability
 from trainers.critic.evaluate import critic_figures, no_critic_figures, score, score_held_out
 from trainers.critic.examples import Examples
 from trainers.critic.model import (
@@ -19,7 +21,13 @@ from trainers.critic.model import (
     save_critic,
 )
 from trainers.critic.ranking import gains, oracle, picked, rates
-from trainers.critic.train import PENALTIES, _Solver, calibrate, fold_of, train
+from trainers.critic.solver import MIXES, Solver
+from trainers.critic.train import (
+    PENALTIES,
+    cross_fitted_logits,
+    fold_of,
+    train,
+)
 from trainers.errors import CheckpointError
 
 HIDDEN, FACTS = 12, ("a", "b")
@@ -40,7 +48,8 @@ def synthetic(problems: int, samples: int, seed: int, signal: float = 2.0, name=
         group=torch.arange(problems).repeat_interleave(samples),
         inputs=torch.tensor(inputs.reshape(n, -1), dtype=torch.float32),
         passed=torch.tensor(passed.reshape(n), dtype=torch.float32),
-        keys=[(i, i) for i in range(n)],
+        normals=[str(i) for i in range(n)],
+        counts=torch.ones(n),
     )
 
 
@@ -72,7 +81,8 @@ def test_the_same_data_give_the_same_critic_to_the_bit(trained):
 def test_a_head_is_the_minimum_of_its_loss():
     data = synthetic(30, 6, 0)
     inputs = Standardiser.fit(data.inputs, HIDDEN)(data.inputs)
-    solver = _Solver(data, inputs)
+    ones = torch.ones(len(data.passed))
+    solver = Solver(data, inputs, "pointwise+pairwise", balanced=False, weight=ones)
     solver.solve(0.01, 500)
     weight, offset = solver._weight.detach(), solver._offset.detach()
     best = _loss_of(data, inputs, weight, offset, 0.01)
@@ -117,9 +127,7 @@ def test_each_validation_problem_is_scored_by_the_head_that_the_others_chose():
     for fold in (0, 1):
         inside = torch.tensor([fold_of(id) == fold for id in validation.problem_ids])
         passed = torch.where(inside[validation.group], 1 - validation.passed, validation.passed)
-        turned = Examples(
-            validation.problem_ids, validation.group, validation.inputs, passed, validation.keys
-        )
+        turned = replace(validation, passed=passed)
         other = train(synthetic(40, 6, 4), turned, SPEC, CONFIG)
         own, rest = f"fold{fold}", f"fold{1 - fold}"
         assert torch.equal(base.critic.heads[own].weight, other.critic.heads[own].weight)
@@ -162,10 +170,13 @@ def test_unknown_and_constant_features_say_nothing():
     torch.testing.assert_close(standard[:, 0] * 2**0.5, torch.tensor([-1.0, 1.0]))
 
 
-def test_ties_go_to_the_lower_index_whatever_passed():
+def test_ties_are_broken_by_lot_whatever_passed():
     rows = [np.arange(3)]
     for passed in itertools.product([0.0, 1.0], repeat=3):
-        assert picked(np.zeros(3), np.array(passed), rows)[0] == passed[0]
+        outcomes = np.array(passed)
+        assert picked(np.zeros(3), outcomes, rows)[0] == pytest.approx(outcomes.mean())
+        assert picked(np.array([1.0, 1.0, 0.0]), outcomes, rows)[0] == outcomes[:2].mean()
+        assert picked(np.array([0.0, 2.0, 1.0]), outcomes, rows)[0] == outcomes[1]
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.booleans()), min_size=2, max_size=6))
@@ -176,7 +187,7 @@ def test_the_smoothed_gain_is_the_mean_over_all_subsets(samples):
     sizes = []
     for k in range(2, n + 1):
         best = [
-            passed[max(subset, key=lambda i: (scores[i], -i))]
+            passed[[i for i in subset if scores[i] == max(scores[j] for j in subset)]].mean()
             for subset in itertools.combinations(range(n), k)
         ]
         sizes.append(np.mean(best))
@@ -203,7 +214,54 @@ def test_calibration_keeps_the_order_and_brings_the_mean_to_the_rate():
 
 def test_training_without_validation_problems_keeps_the_most_regularised_head():
     empty = synthetic(1, 2, 0)
-    nothing = Examples([], empty.group[:0], empty.inputs[:0], empty.passed[:0], [])
+    nothing = empty.take(np.empty(0, dtype=np.int64))
     trained = train(synthetic(20, 4, 0), nothing, SPEC, CONFIG)
     assert trained.chosen.penalty == max(PENALTIES) * CONFIG.weight_decay
     assert trained.gain == 0.0
+
+
+@pytest.mark.parametrize("loss", MIXES)
+def test_every_mix_of_losses_learns_to_rank(loss):
+    config = CriticConfig(epochs=60, loss=loss)
+    trained = train(synthetic(80, 8, 0), synthetic(60, 8, 1, name="v"), SPEC, config)
+    figures = critic_figures(score(trained.critic, synthetic(200, 8, 2, name="t")), seed=0)
+    assert figures["auc_within_problem"].low > 0.75
+
+
+def test_duplicates_weigh_as_much_as_they_are_many():
+    data = synthetic(30, 4, 3)
+    rows = np.concatenate([np.repeat(own, 1 + own % 3) for own in data.rows])
+    repeated = data.take(rows)
+    distinct = repeated.distinct()
+    assert distinct.counts.sum() == len(rows)
+    assert len(distinct.passed) == len(data.passed)
+    for loss in MIXES:
+        standard = Standardiser.fit(repeated.inputs, HIDDEN)
+        both = [
+            Solver(
+                one, standard(one.inputs), loss, balanced=True, weight=torch.ones(len(one.passed))
+            )
+            for one in (repeated, distinct)
+        ]
+        first, second = (solver.solve(0.01, 300).weight for solver in both)
+        torch.testing.assert_close(first, second, rtol=0, atol=2e-3)
+
+
+def test_a_cross_fitted_logit_does_not_know_its_own_problem():
+    data = synthetic(40, 6, 0)
+    base = cross_fitted_logits(data, data, SPEC, CONFIG, 0.01)
+    turned = data.passed.clone()
+    turned[data.rows[7]] = 1 - turned[data.rows[7]]
+    other = cross_fitted_logits(replace(data, passed=turned), data, SPEC, CONFIG, 0.01)
+    assert torch.equal(base[data.rows[7]], other[data.rows[7]])
+    assert not torch.equal(base, other)
+
+
+def test_the_reliability_curve_is_of_all_samples_and_honest_for_a_calibrated_score():
+    random = np.random.default_rng(0)
+    said = random.random(5000)
+    passed = (random.random(5000) < said).astype(float)
+    curve = reliability(said, passed)
+    assert sum(bin_["seen"]["n"] for bin_ in curve) == 5000
+    assert all(abs(bin_["said"] - bin_["seen"]["value"]) < 0.08 for bin_ in curve)
+    assert reliability(np.empty(0), np.empty(0)) == []

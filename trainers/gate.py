@@ -1,14 +1,16 @@
 """The gate: a candidate becomes champion only when held-out problems say that it is better."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from memory.records import Figure
 from memory.store import Store
 from trainers import statistics
-from trainers.critic.ranking import Array
+
+Array = NDArray[np.float64]
 
 # Candidates that were judged before on the same validation problems: each was a look at them.
 _LOOKS = """
@@ -21,7 +23,10 @@ WHERE p.kind = :kind AND p.candidate <> :candidate
 
 @dataclass(frozen=True)
 class Decision:
-    """What the gate says and why; ``alpha`` is what was left of it for this look."""
+    """What the gate says and why; ``alpha`` is what was left of it for this look.
+
+    ``rival`` says against whom: ``champion`` or ``random picking``.
+    """
 
     decision: Literal["promoted", "kept"]
     effect: Figure
@@ -29,6 +34,9 @@ class Decision:
     alpha: float
     looks: int
     reason: str
+    rival: str
+    figures: dict[str, Figure] = field(default_factory=dict)
+    alternative: dict[str, Figure] = field(default_factory=dict)
 
 
 def looks_so_far(store: Store, kind: str, candidate: str, problem_set: str, protocol: str) -> int:
@@ -42,14 +50,18 @@ def looks_so_far(store: Store, kind: str, candidate: str, problem_set: str, prot
 def against_champion(
     candidate: Array, champion: Array, *, alpha: float, looks: int, seed: int
 ) -> Decision:
-    """Test whether the candidate's pick is better than the champion's: exact McNemar.
+    """Test whether the candidate is better than the champion on the same samples.
+
+    The test is exact: McNemar's for values of 0 and 1, else the paired randomisation test. A pick
+    averaged over many choices of samples (``ranking.subset_picks``) needs far fewer problems for
+    the same power than one pick a problem.
 
     Args:
-        candidate: (problems,) of 0 and 1, does its pick pass.
+        candidate: (problems,) in [0, 1], how often its choice passes.
         champion: the same for the champion, on the same samples.
         alpha: of the whole series of looks.
         looks: which look at these problems this is, from 1.
-        seed: of the interval's resampling.
+        seed: of the interval's resampling and of the test's drawn signs.
     """
     compared = statistics.compare_paired(candidate, champion, alpha=alpha, looks=looks, seed=seed)
     return _decide(compared.effect, compared.p_value, compared.threshold, looks, "the champion")
@@ -61,10 +73,11 @@ def against_random(
     """Test whether the candidate's pick is better than a random sample of the same problem.
 
     Random picking passes on each problem with that problem's pass rate, so the number of passes
-    under the null hypothesis has a known distribution and the test is exact.
+    under the null hypothesis has a known distribution and the test is exact. Where ties were broken
+    by lot a pick is a fraction; whole passes count.
     """
     effect = statistics.mean_difference(candidate, rates, seed=seed)
-    p_value = random_picking_p(int(candidate.sum()), rates)
+    p_value = random_picking_p(int(candidate.sum() + 1e-9), rates)
     threshold = statistics.look_threshold(alpha, looks)
     return _decide(effect, p_value, threshold, looks, "random picking")
 
@@ -87,4 +100,5 @@ def _decide(effect: Figure, p_value: float, threshold: float, looks: int, rival:
         f"{shown} against {rival} on {effect.n} validation problems, one-sided p = {p_value:.3g} "
         f"{'<=' if promoted else '>'} {threshold:.3g} (look {looks})"
     )
-    return Decision("promoted" if promoted else "kept", effect, p_value, threshold, looks, reason)
+    decision: Literal["promoted", "kept"] = "promoted" if promoted else "kept"
+    return Decision(decision, effect, p_value, threshold, looks, reason, rival)

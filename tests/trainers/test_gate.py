@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from simulated_critics import simulate
 
-from trainers.critic.gate import against_champion, against_random, random_picking_p
+from trainers.gate import against_champion, against_random, random_picking_p
 
 
 def test_the_tail_is_the_binomials_where_all_rates_are_equal():
@@ -48,3 +49,27 @@ def test_every_look_leaves_less_alpha_and_the_reason_says_so():
     assert third.alpha < first.alpha <= 0.05
     assert "look 3" in third.reason
     assert "+50.0 points" in third.reason
+
+
+@pytest.mark.parametrize("alike", [0.0, 0.5])
+def test_an_equal_critic_is_promoted_in_at_most_five_percent_of_a_thousand_trials(alike):
+    random = np.random.default_rng(2)
+    promoted = 0
+    for seed in range(1000):
+        pair = simulate(random, 400, candidate=0.6, champion=0.6, alike=alike)
+        decision = against_champion(pair.candidate, pair.champion, alpha=0.05, looks=1, seed=seed)
+        promoted += decision.decision == "promoted"
+    assert promoted <= 50
+
+
+@pytest.mark.parametrize("alike", [0.0, 0.5])
+def test_a_critic_five_points_better_on_400_problems_is_promoted_in_most_trials(alike):
+    random = np.random.default_rng(3)
+    promoted, better, trials = 0, 0.0, 100
+    for seed in range(trials):
+        pair = simulate(random, 400, candidate=0.9, champion=0.6, alike=alike)
+        better += pair.candidate_pick.mean() - pair.champion_pick.mean()
+        decision = against_champion(pair.candidate, pair.champion, alpha=0.05, looks=1, seed=seed)
+        promoted += decision.decision == "promoted"
+    assert 0.04 <= better / trials <= 0.055
+    assert promoted >= 0.8 * trials

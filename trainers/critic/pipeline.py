@@ -1,0 +1,110 @@
+"""From wanted samples to all that is known of them: sampled, judged, executed, read, embedded."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from trainers.critic.dataset import NO_FEATURES, Features, Part, compute_features, read_surveys
+from trainers.critic.engines import open_features, open_generator
+from trainers.critic.features import FeatureSource
+from trainers.critic.model import CriticSpec
+from trainers.critic.sampling import Asked, execute, open_sandbox, sample
+from trainers.critic.scalars import NAMES
+from trainers.critic.signals import Executed
+from trainers.critic.survey import Surveyed
+from trainers.generators.base import Generator, Message
+from trainers.generators.prompts import solve_prompt
+from trainers.labelling import LabelReport
+from trainers.samples import SampleSource
+from trainers.stage import StageContext
+
+
+@dataclass
+class Clock:
+    """The seconds that the parts of a run took."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def timed(self, part: str) -> Iterator[None]:
+        """Add the time of a block to a part."""
+        started = time.monotonic()
+        yield
+        self.seconds[part] = round(self.seconds.get(part, 0.0) + time.monotonic() - started, 3)
+
+
+@dataclass(frozen=True)
+class Engines:
+    """Who writes programs and who turns them into vectors; each opened when it is needed."""
+
+    generator: Callable[[StageContext], Generator] = open_generator
+    features: Callable[[StageContext], FeatureSource | None] = open_features
+
+    def source(self, context: StageContext) -> SampleSource:
+        """What samples of the configured generator and protocol are keyed by."""
+        settings = context.settings
+        generator_id = self.generator(context).id
+        return SampleSource.of(generator_id, settings.critic.protocol, settings.generator)
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """Everything that is known of the samples that were asked for."""
+
+    report: LabelReport
+    surveys: list[Surveyed]
+    executed: Mapping[str, Executed]
+    features: Features
+
+    def part(self, problem_ids: Sequence[str]) -> Part:
+        """The samples of some of the problems."""
+        wanted = set(problem_ids)
+        return Part([one for one in self.surveys if one.problem_id in wanted], self.executed)
+
+
+def gather(context: StageContext, asked: Asked, engines: Engines, clock: Clock) -> Gathered:
+    """Make everything exist that is missing; what is in the store or the cache is not redone.
+
+    Raises:
+        Stopped: asked to stop; every finished unit is kept.
+        TrainerError: the generator or the sandbox cannot go on.
+    """
+    prompts = {row.id: solve_prompt(row, asked.prompt_kind) for row in asked.problems}
+    with open_sandbox(context) as sandbox:
+        with clock.timed("sample_label"):
+            report, which = sample(context, asked, sandbox, engines.generator)
+        with clock.timed("read"):
+            surveys = read_surveys(context, asked.problems, prompts, which, asked.counts)
+        with clock.timed("execute"):
+            executed = execute(context, asked, sandbox, surveys)
+    with clock.timed("features"):
+        features = _features(context, engines, surveys, prompts)
+    return Gathered(report, surveys, executed, features)
+
+
+def spec_of(context: StageContext, source: SampleSource, features: Features) -> CriticSpec:
+    """What a critic of this configuration can be used on."""
+    config = context.settings.critic
+    return CriticSpec(
+        generator_id=source.generator_id,
+        protocol=source.protocol,
+        feature_source=features.source_id,
+        pooling=config.pooling,
+        hidden=len(features.columns),
+        scalars=NAMES if config.scalar_features or config.kind == "features" else (),
+        kind=config.kind,
+    )
+
+
+def _features(
+    context: StageContext,
+    engines: Engines,
+    surveys: Sequence[Surveyed],
+    prompts: Mapping[str, Sequence[Message]],
+) -> Features:
+    context.progress.start("prepare the feature model", 0, "")
+    source = engines.features(context)
+    if source is None:
+        return NO_FEATURES
+    return compute_features(context, source, context.settings.critic.pooling, surveys, prompts)
