@@ -37,6 +37,12 @@ FROM json_each(?) AS pair JOIN verdicts v
   ON v.program_hash = pair.value ->> 0 AND v.tests_hash = pair.value ->> 1
 WHERE v.sandbox_version = ? AND v.sandbox_level = ?
 """
+_WORDS = """
+SELECT v.program_hash, v.tests_hash, v.verdict
+FROM json_each(?) AS pair JOIN verdicts v
+  ON v.program_hash = pair.value ->> 0 AND v.tests_hash = pair.value ->> 1
+WHERE v.sandbox_version = ? AND v.sandbox_level = ?
+"""
 _UNLABELLED = f"""
 SELECT {_SAMPLE_COLUMNS}
 FROM samples x JOIN problems p ON p.id = x.problem_id
@@ -103,6 +109,13 @@ class Samples(Connected):
     ) -> set[tuple[str, str]]:
         """Those of the pairs (program_hash, tests_hash) that were judged by this sandbox."""
         return set(self._select(_KNOWN, (list_to_json(pairs), sandbox_version, level)))
+
+    def verdict_words(
+        self, pairs: Iterable[tuple[str, str]], sandbox_version: str, level: str
+    ) -> dict[tuple[str, str], str]:
+        """What this sandbox said, by (program_hash, tests_hash), of those pairs that it judged."""
+        rows = self._select(_WORDS, (list_to_json(pairs), sandbox_version, level))
+        return {(program, tests): word for program, tests, word in rows}
 
     def unlabelled(
         self,
