@@ -137,14 +137,15 @@ def tests_to_json(tests: Tests) -> dict[str, Any]:
     """Tests as a JSON document; defaults are left out."""
     document: dict[str, Any] = {"mode": tests.mode, "entry_point": tests.entry_point}
     if tests.calls:
-        document["calls"] = [_call_to_json(call) for call in tests.calls]
+        document["calls"] = [call_to_json(call) for call in tests.calls]
     for name in ("setup_code", "test_code", "reason"):
         if getattr(tests, name):
             document[name] = value_to_json(getattr(tests, name))
     return document
 
 
-def _call_to_json(call: Call) -> dict[str, Any]:
+def call_to_json(call: Call) -> dict[str, Any]:
+    """Return one call as a JSON document; defaults are left out."""
     document: dict[str, Any] = {
         "args": [value_to_json(argument) for argument in call.args],
         "expected": value_to_json(call.expected),
@@ -167,14 +168,15 @@ def tests_from_json(document: dict[str, Any]) -> Tests:
     return Tests(
         mode=document["mode"],
         entry_point=document["entry_point"],
-        calls=tuple(_call_from_json(call) for call in document.get("calls", ())),
+        calls=tuple(call_from_json(call) for call in document.get("calls", ())),
         setup_code=value_from_json(document.get("setup_code", "")),
         test_code=value_from_json(document.get("test_code", "")),
         reason=value_from_json(document.get("reason", "")),
     )
 
 
-def _call_from_json(document: dict[str, Any]) -> Call:
+def call_from_json(document: dict[str, Any]) -> Call:
+    """Tell what :func:`call_to_json` made, back."""
     return Call(
         args=tuple(value_from_json(argument) for argument in document["args"]),
         expected=value_from_json(document["expected"]),

@@ -272,7 +272,7 @@ class _Pipeline:
                 self._failed_keys.append(verdict.key)
                 self._settle(_pair_of(verdict.key))
             else:
-                self._new_verdicts.append(_verdict_row(verdict, self._context.stage_run_id))
+                self._new_verdicts.append(verdict_row(verdict, self._context.stage_run_id))
 
     def _flush(self) -> None:
         """Write what is finished, samples before verdicts; then line up the new programs."""
@@ -356,7 +356,8 @@ def _pair_of(key: str) -> Pair:
     return program, tests
 
 
-def _verdict_row(verdict: Verdict, stage_run_id: int) -> VerdictRow:
+def verdict_row(verdict: Verdict, stage_run_id: int) -> VerdictRow:
+    """Return a verdict, whose key is ``PROGRAM_HASH:TESTS_HASH``, as the row that is stored."""
     program, tests = _pair_of(verdict.key)
     return VerdictRow(
         program_hash=program,

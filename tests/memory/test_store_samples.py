@@ -118,6 +118,8 @@ def test_a_verdict_counts_for_its_own_tests_version_and_level_only(store: Store)
     asked = [judged, (row.program_hash, sha("p/test")), (sha("x"), sha("p/train"))]
     assert store.known_verdicts(asked, "1", "rlimits") == {judged}
     assert store.known_verdicts(asked, "2", "rlimits") == set()
+    assert store.verdict_words(asked, "1", "rlimits") == {judged: "passed"}
+    assert store.verdict_words(asked, "2", "rlimits") == {}
     assert store.known_verdicts(asked, "1", "container") == set()
     left = store.unlabelled(["p/train", "p/test"], *RECIPE_ORDER, "1", "rlimits")
     assert [item.problem_id for item in left] == ["p/test"]

@@ -1,6 +1,6 @@
 """The prompt templates, versioned, and how a program is cut out of what a model answered.
 
-Changing a template's text means raising ``PROMPT_VERSION``: each sample is stored with it.
+Changing a template's text means raising its version: each sample is stored with it.
 """
 
 import ast
@@ -10,6 +10,7 @@ from memory.records import ProblemRow
 from trainers.generators.base import Message
 
 PROMPT_VERSION = "v1"
+INPUTS_PROMPT_VERSION = "inputs/v1"
 _SYSTEM = "You are a careful Python programmer."
 _FENCE = re.compile(r"^[ \t]*```[ \t]*([A-Za-z0-9_+-]*)[^\n`]*$", re.MULTILINE)
 # A fence at the end of a line of prose or code, as small models write them.
@@ -29,7 +30,7 @@ def solve_prompt(problem: ProblemRow, prompt_kind: str) -> tuple[Message, ...]:
         problem: what is to be solved; its hidden tests are not looked at.
         prompt_kind: ``visible1`` shows one of ``visible_tests``, ``seed`` shows them all.
     """
-    shown = problem.visible_tests if prompt_kind == "seed" else problem.visible_tests[:1]
+    shown = shown_tests(problem, prompt_kind)
     parts = [problem.statement.strip()]
     if problem.stub:
         parts.append(f"Begin with:\n```python\n{problem.stub.strip()}\n```")
@@ -39,6 +40,31 @@ def solve_prompt(problem: ProblemRow, prompt_kind: str) -> tuple[Message, ...]:
         noun = "this test" if len(shown) == 1 else "these tests"
         parts.append(f"Your code must pass {noun}:\n" + "\n".join(shown))
     parts.append("Answer with one Python code block that holds the whole program, without tests.")
+    return Message("system", _SYSTEM), Message("user", "\n\n".join(parts))
+
+
+def shown_tests(problem: ProblemRow, prompt_kind: str) -> tuple[str, ...]:
+    """The asserts that a prompt of this kind shows beside the statement."""
+    return problem.visible_tests if prompt_kind == "seed" else problem.visible_tests[:1]
+
+
+def inputs_prompt(problem: ProblemRow, prompt_kind: str, count: int = 12) -> tuple[Message, ...]:
+    """The chat that asks for ``count`` further calls of the function, without their results.
+
+    It shows of the problem what :func:`solve_prompt` does, and nothing else.
+    """
+    name, shown = problem.entry_point, shown_tests(problem, prompt_kind)
+    parts = [problem.statement.strip(), f"The function is `{name}`."]
+    if problem.stub:
+        parts.append(f"It begins with:\n```python\n{problem.stub.strip()}\n```")
+    if shown:
+        parts.append("Examples of how it is called:\n" + "\n".join(shown))
+    parts.append(
+        f"Do not write the function. Write {count} calls of `{name}` with other arguments to try "
+        "it on, one a line: ordinary ones, and edge cases such as empty, single, repeated, "
+        "negative, zero, and large values. Write every argument out as a literal of the same "
+        "type as above, and no expected results."
+    )
     return Message("system", _SYSTEM), Message("user", "\n\n".join(parts))
 
 
