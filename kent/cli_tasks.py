@@ -44,7 +44,7 @@ GROUP BY p.id ORDER BY p.id
 @click.option(
     "--split", type=click.Choice(["train", "validation", "test", "prompt"]), help="Only these."
 )
-@click.option("--source", help="Only of mbpp, humaneval, basics ...")
+@click.option("--source", help="Only of mbpp, humaneval, apps, basics ...")
 @json_option
 @pass_app
 def list_(app: App, split: str | None, source: str | None, as_json: bool) -> None:

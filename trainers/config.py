@@ -42,7 +42,7 @@ class TasksConfig(Section):
     data_dir: Path | None = Field(None, description="folder with data files; KENT_DATA overrides")
     train: str = Field("auto", description="auto, mbpp, mbpp-sanitized, basics")
     also: tuple[str, ...] = Field(
-        ("humaneval",), description="further test sets: humaneval, humanevalplus, mbppplus"
+        ("humaneval",), description="further test sets: humaneval, humanevalplus, mbppplus, apps"
     )
     mbpp_split: Literal["official", "seed"] = Field("official")
     hub: bool = Field(True, description="ask the Hugging Face Hub where no folder has the data")

@@ -120,12 +120,20 @@ def _is_body(code: str) -> bool:
 
 def _preamble(given: str, entry_point: str) -> str:
     """What stands in the problem's own prompt before the function that is asked for."""
-    source = given if given.rstrip().endswith(('"""', "'''")) else f"{given.rstrip()}\n    pass"
+    last = given.rstrip().rpartition("\n")[2]
+    # A method's body is deeper than its own line, which ends the stub.
+    inside = last[: len(last) - len(last.lstrip())] * last.endswith(":") + "    "
+    source = given if last.endswith(('"""', "'''")) else f"{given.rstrip()}\n{inside}pass"
     try:
         tree = ast.parse(source)
     except SyntaxError:
         return ""
     for node in tree.body:
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == entry_point:
+        inside_of = node.body if isinstance(node, ast.ClassDef) else []
+        if any(_is_function(one, entry_point) for one in (node, *inside_of)):
             return "\n".join(source.splitlines()[: node.lineno - 1]).strip()
     return ""
+
+
+def _is_function(node: ast.AST, name: str) -> bool:
+    return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == name

@@ -73,17 +73,17 @@ def check_texts(record: Record, names: tuple[str, ...], where: str) -> None:
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
     """Yield the lines that are not blank, numbered from 1."""
+    packed = path.name.endswith(".gz")
     try:
-        data = path.read_bytes()
-        if path.name.endswith(".gz"):
-            data = gzip.decompress(data)
+        with gzip.open(path, "rb") if packed else path.open("rb") as file:  # some are gigabytes
+            for number, line in enumerate(file, 1):
+                text = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
+                if text.strip():
+                    yield number, text.removesuffix(b"\n")
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise TaskError(f"{path} is no whole gzip file ({error}); fetch it again") from error
     except OSError as error:
         raise TaskError(f"{path} cannot be read: {error.strerror or error}") from error
-    for number, line in enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1):
-        if line.strip():
-            yield number, line
 
 
 def _parse(raw: bytes, where: str) -> Record:

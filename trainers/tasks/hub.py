@@ -12,7 +12,11 @@ HUB_SETS = {
     "mbpp": ("google-research-datasets/mbpp", "full"),
     "humanevalplus": ("evalplus/humanevalplus", None),
     "mbppplus": ("evalplus/mbppplus", None),
+    # codeparrot/apps is a script, which the datasets library no longer runs; this is its copy.
+    "apps": ("metr-evals/apps", None),
 }
+# Sets of which only one of the Hub's splits is taken; the ids of APPS's two are the same.
+HUB_SPLITS = {"apps": "test"}
 PROBE_S = 3.0
 _TRUE = {"1", "ON", "YES", "TRUE"}
 
@@ -45,7 +49,7 @@ def answers(endpoint: str, wait_s: float = PROBE_S) -> bool:
 
 
 def fetch(name: str) -> list[dict[str, Any]]:
-    """Fetch every record of one of ``HUB_SETS``, all its splits together.
+    """Fetch every record of one of ``HUB_SETS``, its splits together or that of ``HUB_SPLITS``.
 
     Raises:
         TaskError: the Hub refused or the transfer broke off.
@@ -61,4 +65,6 @@ def fetch(name: str) -> list[dict[str, Any]]:
             f"the Hub's data set {repository} could not be fetched ({error}); try again, "
             "or name a folder with the files in tasks.data_dir or KENT_DATA"
         ) from error
-    return [dict(record) for split in splits.values() for record in split]
+    wanted = HUB_SPLITS.get(name)
+    taken = [split for name_of, split in splits.items() if wanted in (None, name_of)]
+    return [dict(record) for split in taken for record in split]

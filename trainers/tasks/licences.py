@@ -5,5 +5,6 @@ LICENCES = {
     "mbppplus": "Apache-2.0",
     "humaneval": "MIT",
     "humanevalplus": "Apache-2.0",
+    "apps": "MIT",
     "basics": "Apache-2.0",
 }

@@ -7,14 +7,14 @@ from pathlib import Path
 from memory.records import ProblemRow
 from trainers.config import TasksConfig
 from trainers.errors import TaskError
-from trainers.tasks import builtin, hub, humaneval, humanevalplus, mbpp, mbppplus
+from trainers.tasks import apps, builtin, hub, humaneval, humanevalplus, mbpp, mbppplus
 from trainers.tasks.duplicates import NearDuplicate, across_splits
 from trainers.tasks.files import Fields, Record, check_fields, find_file, read_records
 from trainers.tasks.reference_tests import Made
 from trainers.tasks.splits import RULES, subset
 
 TRAIN_SETS = ("auto", "mbpp", "mbpp-sanitized", "basics")
-FURTHER_SETS = ("humaneval", "humanevalplus", "mbppplus")
+FURTHER_SETS = ("humaneval", "humanevalplus", "mbppplus", "apps")
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,8 @@ def load_problems(
     Args:
         config: which train set, which split, how many problems.
         env: the environment: ``KENT_DATA``, ``HF_HUB_OFFLINE``, ``HF_ENDPOINT``.
-        also: further sets, of ``FURTHER_SETS``, instead of ``config.also``. The + sets run their
-            reference solutions in the sandbox to learn what is expected: a minute or more.
+        also: further sets, of ``FURTHER_SETS``, instead of ``config.also``. The + sets and APPS run
+            their reference solutions in the sandbox to learn what is expected: a minute or more.
 
     Raises:
         TaskError: an unknown set, a folder that is absent, a broken file, a set that is not found.
@@ -80,9 +80,11 @@ class _Sources:
         self._hub_refusal: str | None = None if config.hub else "tasks.hub is off"
         self._probed = not config.hub
 
-    def find(self, name: str, fields: Fields, hub_fields: Fields) -> _Found | None:
+    def find(
+        self, name: str, fields: Fields, hub_fields: Fields, *, key: str = "task_id"
+    ) -> _Found | None:
         """Find the records of set ``name``; None, with a note, where no source has it."""
-        found = self.in_folder(name, fields)
+        found = self.in_folder(name, fields, key=key)
         if found:
             return found
         where = f"no {name}.jsonl in {self._folder}" if self._folder else "no data folder is named"
@@ -91,18 +93,18 @@ class _Sources:
         if self._hub_refusal:
             self.notes.append(f"{name}: not found: {where}; the Hub: {self._hub_refusal}")
             return None
-        return self._from_hub(name, hub_fields, where)
+        return self._from_hub(name, hub_fields, where, key)
 
-    def in_folder(self, name: str, fields: Fields) -> _Found | None:
+    def in_folder(self, name: str, fields: Fields, *, key: str = "task_id") -> _Found | None:
         """Find the records of set ``name`` in the data folder, if there is one."""
         path = find_file(self._folder, name) if self._folder else None
         if path is None:
             return None
-        found = _Found(read_records(path, fields, key="task_id"), str(path))
+        found = _Found(read_records(path, fields, key=key), str(path))
         self.notes.append(f"{name}: {len(found.records)} problems from {path}")
         return found
 
-    def _from_hub(self, name: str, fields: Fields, where: str) -> _Found | None:
+    def _from_hub(self, name: str, fields: Fields, where: str, key: str) -> _Found | None:
         repository = hub.HUB_SETS[name][0]
         try:
             records = hub.fetch(name)
@@ -110,7 +112,7 @@ class _Sources:
             self.notes.append(f"{name}: not found: {where}; {error}")
             return None
         for record in records:
-            check_fields(record, fields, f"{repository}, task_id {record.get('task_id')}")
+            check_fields(record, fields, f"{repository}, {key} {record.get(key)}")
         self.notes.append(f"{name}: {len(records)} problems from the Hub's {repository}")
         return _Found(records, repository)
 
@@ -169,6 +171,7 @@ def _further_rows(name: str, config: TasksConfig, sources: _Sources) -> list[Pro
             mbppplus.HUB_FIELDS,
             lambda records, origin: mbppplus.rows(records, config.mbpp_split, origin),
         ),
+        "apps": lambda: _apps(sources),
     }
     if name not in makers:
         raise TaskError(f"no set is called {name!r}; known are {', '.join(FURTHER_SETS)}")
@@ -200,6 +203,15 @@ def _plus(
         return []
     made = make(found.records, found.origin)
     sources.notes += [f"{name}: {note}" for note in made.notes]
+    return made.rows
+
+
+def _apps(sources: _Sources) -> list[ProblemRow]:
+    found = sources.find("apps", apps.FIELDS, apps.FIELDS, key=apps.KEY)
+    if found is None:
+        return []
+    made = apps.rows(found.records)
+    sources.notes += [f"apps: {note}" for note in made.notes]
     return made.rows
 
 

@@ -18,6 +18,7 @@ RULES = {
     "501-974 test",
     "basics": "each six in order of id: by SHA-256 of the id 3 train, 1 validation, 2 test",
     "humaneval": "test",
+    "apps": "test",
 }
 SEED_VALIDATION = 100
 _BASICS_SIX: tuple[Split, ...] = ("train", "train", "train", "validation", "test", "test")
