@@ -12,6 +12,7 @@ from kent.cli_app import App, json_option, pass_app, print_json, say
 from kent.cli_benchmark import benchmark
 from kent.cli_daemon import daemon
 from kent.cli_model import model
+from kent.cli_solve import solve
 from kent.cli_state import state
 from kent.cli_tasks import tasks
 from kent.errors import ConfigError, KentError
@@ -119,7 +120,7 @@ def _print_report(app: App) -> None:
         render_terminal(build(store), Console())
 
 
-for group in (daemon, model, tasks, state, benchmark):
+for group in (daemon, model, tasks, state, benchmark, solve):
     cli.add_command(group)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from kent.cli_app import json_option, print_json, say
+from kent.cli_app import App, json_option, pass_app, print_json, say
 
 
 @click.group()
@@ -45,3 +45,47 @@ def sandbox(attacks: Path | None, rounds: int, level: str, as_json: bool) -> int
     else:
         click.echo("\n".join(lines))
     return 1 if attacks and document["contained"] < document["tried"] else 0
+
+
+@benchmark.command()
+@click.option(
+    "--protocol",
+    "protocols",
+    multiple=True,
+    type=click.Choice(["visible1", "seed"]),
+    help="By default critic.protocol; may be given twice.",
+)
+@click.option("--set", "sets", multiple=True, help="mbpp, or one of tasks.also; may be repeated.")
+@click.option("--samples", type=click.IntRange(2, 1000), help="Of each test problem.")
+@click.option("--ablation", is_flag=True, help="Also what each part of the critic is worth.")
+@json_option
+@pass_app
+def critic(
+    app: App,
+    protocols: tuple[str, ...],
+    sets: tuple[str, ...],
+    samples: int | None,
+    ablation: bool,
+    as_json: bool,
+) -> int:
+    """Measure the critic in use beside the other pickers, on problems that it never saw.
+
+    Samples that are missing are drawn; nothing is trained or decided. It is a round of its own in
+    the state directory: one that was cut goes on.
+    """
+    from kent.benchmark_critic import critic_figures, in_lines
+
+    flags = {
+        "benchmark.protocols": ("--protocol", list(protocols) or None),
+        "benchmark.sets": ("--set", list(sets) or None),
+        "benchmark.samples": ("--samples", samples),
+        "benchmark.ablation": ("--ablation", ablation or None),
+    }
+    document = critic_figures(app.load(**flags))
+    if document is None:
+        return 1
+    if as_json:
+        print_json(document)
+    else:
+        click.echo("\n".join(in_lines(document)))
+    return 0

@@ -71,6 +71,12 @@ _PROGRAMS = """
 SELECT program_hash, code FROM samples
 WHERE program_hash IN (SELECT value FROM json_each(?)) GROUP BY program_hash
 """
+_OF_PROBLEM = f"""
+SELECT {_SAMPLE_COLUMNS} FROM samples x
+WHERE x.problem_id = ? AND x.generator_id = ? AND x.protocol = ? AND x.params_hash = ?
+  AND x.idx < ?
+ORDER BY x.idx
+"""
 _OUTCOMES = """
 SELECT x.problem_id, COUNT(*), COALESCE(SUM(EXISTS (
     SELECT 1 FROM verdicts v WHERE v.program_hash = x.program_hash AND v.tests_hash = p.tests_hash
@@ -182,6 +188,13 @@ class Samples(Connected):
             LabelledSample(_sample_from_columns(row[3:]), *row[:3])
             for row in self._select(_LABELLED, asked)
         ]
+
+    def samples_of(
+        self, problem_id: str, generator_id: str, protocol: str, params_hash: str, count: int
+    ) -> list[SampleRow]:
+        """A problem's samples with an ``idx`` below ``count``, in its order."""
+        asked = (problem_id, generator_id, protocol, params_hash, count)
+        return [_sample_from_columns(row) for row in self._select(_OF_PROBLEM, asked)]
 
     def programs(self, hashes: Iterable[str]) -> dict[str, str]:
         """The texts of sampled programs by their hash; one that no sample has is not in it."""

@@ -121,6 +121,19 @@ class CriticConfig(Section):
     generated_inputs: bool = Field(True, description="let the generator write some of these inputs")
 
 
+class BenchmarkConfig(Section):
+    """What ``kent benchmark critic`` measures."""
+
+    protocols: tuple[Literal["visible1", "seed"], ...] = Field(
+        (), description="visible1, seed; none: critic.protocol"
+    )
+    sets: tuple[str, ...] = Field(
+        ("mbpp",), description="mbpp (its test problems), and any of tasks.also"
+    )
+    samples: int = Field(0, ge=0, le=1000, description="0: critic.eval_samples_per_problem")
+    ablation: bool = Field(False, description="also what each part of the critic is worth")
+
+
 class TrainerSettings(Section):
     """Everything a stage may read."""
 
@@ -129,3 +142,4 @@ class TrainerSettings(Section):
     tasks: TasksConfig = Field(default_factory=TasksConfig)
     sandbox: SandboxConfig = Field(default_factory=SandboxConfig)
     critic: CriticConfig = Field(default_factory=CriticConfig)
+    benchmark: BenchmarkConfig = Field(default_factory=BenchmarkConfig)

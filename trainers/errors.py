@@ -19,3 +19,7 @@ class WeightsError(TrainerError):
 
 class CheckpointError(TrainerError):
     """A checkpoint is missing or is not what its hash says."""
+
+
+class BenchmarkError(TrainerError):
+    """There is nothing to measure: no trained model fits what was asked for."""

@@ -4,7 +4,8 @@ A critic learns to rank from pairs of a passing and a failing sample of one prob
 sample of a problem with pass rate p makes such pairs in proportion to p (1 - p). So a problem's
 share is the expectation of p (1 - p) under what its outcomes so far say of p (Jeffreys' prior); a
 problem that was always solved gets half of that, since its failures are the rarer find and its
-passes teach nothing new. No problem gets more than four times the average, none more than it has room for.
+passes teach nothing new. No problem gets more than four times the average, none more than it has
+room for.
 """
 
 from collections.abc import Sequence

@@ -10,12 +10,20 @@ from trainers.critic.train import Trained
 from trainers.errors import CheckpointError
 from trainers.stage import StageContext
 
-KIND = "critic"
-
 _OF_ROUND = """
 SELECT m.id FROM models m JOIN stage_runs r ON r.id = m.stage_run_id
 WHERE m.kind = ? AND r.round_id = ? AND m.checkpoint IS NOT NULL ORDER BY m.version DESC LIMIT 1
 """
+
+
+def kind_of(protocol: str) -> str:
+    """The kind of model that picks under a protocol: each has a champion of its own.
+
+    Args:
+        protocol: ``visible1`` or ``seed``, also with its version behind a slash.
+    """
+    name = protocol.partition("/")[0]
+    return "critic" if name == "visible1" else f"critic-{name}"
 
 
 @dataclass(frozen=True)
@@ -28,7 +36,8 @@ class Version:
 
 def version_of_round(context: StageContext) -> Version | None:
     """Find the version that an earlier attempt of this round's stage finished, if one did."""
-    found = context.store.query(_OF_ROUND, (KIND, context.round_id))
+    kind = kind_of(context.settings.critic.protocol)
+    found = context.store.query(_OF_ROUND, (kind, context.round_id))
     return load_version(context, context.store.model(found[0]["id"])) if found else None
 
 
@@ -38,7 +47,7 @@ def champion(context: StageContext, spec: CriticSpec) -> Version | None:
     A champion of another generator is stale: off its own generator's samples a critic is no better
     than chance, so a candidate is not measured against it.
     """
-    row = context.store.champion(KIND)
+    row = context.store.champion(kind_of(spec.protocol))
     if row is None or row.stale or row.config.get("spec") != spec_json(spec):
         return None
     return load_version(context, row)
@@ -50,7 +59,7 @@ def mark_stale_champion(context: StageContext, generator_id: str) -> str | None:
     Returns:
         Why it is stale; None where it is not, or there is none.
     """
-    row = context.store.champion(KIND)
+    row = context.store.champion(kind_of(context.settings.critic.protocol))
     if row is None or row.generator_id == generator_id:
         return row.stale if row else None
     why = f"it learned from samples of {row.generator_id}, the generator now is {generator_id}"
@@ -73,9 +82,10 @@ def begin(context: StageContext, spec: CriticSpec, keys: list[tuple[int, int]]) 
         SplitGuardError: a sample is not of a train problem.
     """
     store, settings = context.store, context.settings.critic
-    now = store.champion(KIND)
+    kind = kind_of(spec.protocol)
+    now = store.champion(kind)
     row = store.begin_model(
-        KIND,
+        kind,
         {"spec": spec_json(spec), "training": settings.model_dump(mode="json")},
         generator_id=spec.generator_id,
         parent=now.id if now else None,

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import torch
 
+from trainers.config import TrainerSettings
 from trainers.critic.features import FeatureSource, HiddenStates
 from trainers.generators import open_generator as open_configured
 from trainers.generators.base import Generator
@@ -36,14 +37,18 @@ def open_features(context: StageContext) -> FeatureSource | None:
     Raises:
         WeightsError: its weights are absent or unknown.
     """
-    settings = context.settings
+    return features_of(context.settings, context.batch_scale)
+
+
+def features_of(settings: TrainerSettings, batch_scale: float) -> FeatureSource | None:
+    """The same for settings; ``batch_scale`` shrinks the programs of a forward pass."""
     if settings.critic.kind == "features":
         return None
     named = settings.critic.feature_model
     name = settings.generator.model if named == GENERATOR else named
     weights_dir = default_weights_dir(os.environ)
     folder = hf_folder(name, weights_dir)
-    programs = max(1, int(settings.critic.feature_batch * context.batch_scale))
+    programs = max(1, int(settings.critic.feature_batch * batch_scale))
     return HiddenStates(
         folder, identity(name, weights_dir), programs_a_pass=programs, dtype=fastest_dtype()
     )

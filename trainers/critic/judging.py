@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from memory.records import Figure
 from trainers.critic.calibrate import reliability
-from trainers.critic.candidates import KIND, Version, champion
+from trainers.critic.candidates import Version, champion, kind_of
 from trainers.critic.dataset import Part
 from trainers.critic.evaluate import (
     Scores,
@@ -106,7 +106,7 @@ def _decide(
 ) -> "tuple[Decision, dict[str, Figure]]":
     """The decision, and the figures of the alternative: the champion, or random picking."""
     store, row, alpha = context.store, candidate.row, context.settings.critic.alpha
-    looks = 1 + looks_so_far(store, KIND, row.id, where[0], where[2])
+    looks = 1 + looks_so_far(store, kind_of(where[2]), row.id, where[0], where[2])
     rival = champion(context, candidate.critic.spec)
     validation = scores.examples
     if rival is None:

@@ -2,8 +2,8 @@
 
 import hashlib
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from memory.records import ProblemRow
@@ -30,6 +30,7 @@ class ProblemSets:
     train: list[ProblemRow]
     validation: list[ProblemRow]
     test: list[ProblemRow]
+    further: dict[str, list[ProblemRow]] = field(default_factory=dict)  # other test sets, by name
 
     def parts(self, of: Callable[[list[str]], T]) -> dict[str, T]:
         """What ``of`` gives for the ids of each split, by its name."""
@@ -37,13 +38,17 @@ class ProblemSets:
         return {name: of([row.id for row in rows]) for name, rows in splits.items()}
 
 
-def load_sets(context: StageContext) -> ProblemSets:
+def load_sets(context: StageContext, also: Sequence[str] | None = None) -> ProblemSets:
     """Read the problems, remember them in the store, and keep those that this stage uses.
+
+    Args:
+        context: settings and store.
+        also: further test sets, instead of ``tasks.also``.
 
     Raises:
         TaskError: a split has no problem.
     """
-    loaded = load_problems(context.settings.tasks, os.environ)
+    loaded = load_problems(context.settings.tasks, os.environ, also=also)
     context.store.add_problems(loaded.rows, loaded.rule)
     rows = [row for row in loaded.rows if row.source == loaded.train_source]
     if context.settings.critic.protocol == "seed" and loaded.train_source == "mbpp":
@@ -58,7 +63,12 @@ def load_sets(context: StageContext) -> ProblemSets:
                 f"{loaded.train_source} has no {name} problem; check tasks.train, "
                 f"tasks.mbpp_split and tasks.data_dir"
             )
-    return ProblemSets(loaded.train_source, **splits)
+    further = {
+        name: [row for row in loaded.rows if row.source == name and row.split == "test"]
+        for name in dict.fromkeys(row.source for row in loaded.rows)
+        if name != loaded.train_source
+    }
+    return ProblemSets(loaded.train_source, **splits, further=further)
 
 
 def wanted_samples(context: StageContext, sets: ProblemSets, source: SampleSource) -> list[Want]:
@@ -85,6 +95,14 @@ def wanted_samples(context: StageContext, sets: ProblemSets, source: SampleSourc
     return train + [
         Want(row, config.eval_samples_per_problem) for row in (*sets.validation, *sets.test)
     ]
+
+
+def stored_counts(store: Store, problems: Sequence[ProblemRow], source: SampleSource) -> list[Want]:
+    """Want what there is and no more: the samples of the problems that have any."""
+    found = store.sample_indexes(
+        [row.id for row in problems], source.generator_id, source.protocol, source.params_hash
+    )
+    return [Want(row, len(found[row.id])) for row in problems if found[row.id]]
 
 
 def tokens_of_round(store: Store, round_id: int, stage: str) -> int:

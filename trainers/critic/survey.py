@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from memory.records import LabelledSample, ProblemRow
+from memory.records import LabelledSample, ProblemRow, SampleRow
 from memory.store import Store
 from sandbox.convert import from_asserts
 from sandbox.errors import ConversionError
@@ -81,7 +81,13 @@ def survey(
         )
         rows = [row for row in rows if row.sample.idx < counts[problem.id]]
         if rows:
-            yield _surveyed(problem, prompts[problem.id], rows)
+            yield surveyed(
+                problem,
+                prompts[problem.id],
+                [row.sample for row in rows],
+                keys=[(sample_id(row), row.verdict_id) for row in rows],
+                verdicts=[row.verdict for row in rows],
+            )
 
 
 def shown_arguments(problem: ProblemRow) -> int | None:
@@ -95,10 +101,15 @@ def shown_arguments(problem: ProblemRow) -> int | None:
     return len(tests.calls[0].args) if tests.mode == "data" and tests.calls else None
 
 
-def _surveyed(
-    problem: ProblemRow, prompt: Sequence[Message], rows: Sequence[LabelledSample]
+def surveyed(
+    problem: ProblemRow,
+    prompt: Sequence[Message],
+    samples: Sequence[SampleRow],
+    *,
+    keys: list[tuple[int, int]],
+    verdicts: list[str],
 ) -> Surveyed:
-    samples = [row.sample for row in rows]
+    """Turn one problem's samples to numbers; ``verdicts`` may be empty where there are none."""
     normals = [normalise(sample.code, problem.entry_point) for sample in samples]
     arguments = shown_arguments(problem)
     own = [
@@ -119,7 +130,7 @@ def _surveyed(
     return Surveyed(
         problem_id=problem.id,
         split=problem.split,
-        keys=[(sample_id(row), row.verdict_id) for row in rows],
+        keys=keys,
         programs=[sample.program_hash for sample in samples],
         normals=[normal.digest for normal in normals],
         feature_keys=[feature_key(prompt, sample.code) for sample in stands],
@@ -127,7 +138,7 @@ def _surveyed(
         scalars=np.concatenate([np.array(own), among_facts(normals)], axis=1),
         logprobs=np.array([np.nan if s.logprob is None else s.logprob for s in samples]),
         tokens=np.array([float(sample.tokens) for sample in samples]),
-        verdicts=[row.verdict for row in rows],
+        verdicts=verdicts,
     )
 
 

@@ -1,0 +1,52 @@
+"""``kent solve``: what was learned, put to use."""
+
+from pathlib import Path
+
+import click
+
+from kent.cli_app import App, json_option, pass_app, print_json, say
+
+
+@click.command()
+@click.argument("statement", required=False)
+@click.option(
+    "--file",
+    "statement_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Read the statement from a file.",
+)
+@click.option("--stub", help="The function's first lines: signature and docstring.")
+@click.option("--function", "entry_point", help="Its name; else taken from a test or the stub.")
+@click.option("--test", "tests", multiple=True, help="`assert f(2) == 4`; may be repeated.")
+@click.option("--samples", type=click.IntRange(1, 1000), default=16, show_default=True)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@json_option
+@pass_app
+def solve(
+    app: App,
+    statement: str | None,
+    statement_file: Path | None,
+    stub: str | None,
+    entry_point: str | None,
+    tests: tuple[str, ...],
+    samples: int,
+    seed: int,
+    as_json: bool,
+) -> int:
+    """Write a function that does what STATEMENT says: sample, run, rank, print the best.
+
+    The program goes to standard output; how it was picked, and how likely it passes, beside it.
+    Exit code 1: tests were given and no sample passes them all.
+    """
+    from kent.solve import as_problem, solve_problem
+
+    text = statement_file.read_text(encoding="utf-8") if statement_file else statement
+    problem = as_problem(text, stub=stub, entry_point=entry_point, tests=tests)
+    found = solve_problem(app.config, problem, samples=samples, seed=seed, tell=say)
+    solution = found.solution
+    if as_json:
+        print_json(found.to_json())
+    else:
+        click.echo(solution.code.rstrip())
+        say(found.line())
+    return 1 if solution.tests_passed is False else 0

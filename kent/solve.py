@@ -1,0 +1,158 @@
+"""From a person's words to a problem, and from it to the best verified program."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from kent.config import KentConfig
+from kent.errors import ConfigError, KentError
+from memory.records import ModelRow, ProblemRow
+from memory.store import Store
+from sandbox import ConversionError, Limits, Sandbox, Tests, from_asserts, tests_hash, tests_to_json
+from trainers.critic.candidates import kind_of
+from trainers.critic.engines import features_of
+from trainers.critic.features import FeatureSource
+from trainers.critic.model import Critic, load_critic
+from trainers.critic.solve import Solution, pick, write_programs
+from trainers.generators import open_generator
+from trainers.generators.base import Generator, SamplingParams
+
+_DEFINES = re.compile(r"^[ \t]*(?:async[ \t]+)?def[ \t]+(\w+)", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Solved:
+    """A solution, and who made and picked it."""
+
+    solution: Solution
+    generator: str
+    critic: str | None
+
+    def line(self) -> str:
+        """How it was picked, for a person."""
+        one = self.solution
+        parts = [f"picked by {one.picker} of {one.n_samples} samples, {one.n_distinct} distinct"]
+        parts.append(f"{one.agreeing:.0%} of them do the same")
+        if one.tests_passed is not None:
+            parts.append(
+                f"passes the tests, as {one.n_passing} samples do"
+                if one.tests_passed
+                else "no sample passes all tests"
+            )
+        if one.p_pass is not None:
+            parts.append(f"P(pass) = {one.p_pass:.2f} by {self.critic}")
+        return "; ".join(parts)
+
+    def to_json(self) -> dict[str, Any]:
+        """The form of ``--json``."""
+        return {**asdict(self.solution), "generator": self.generator, "critic": self.critic}
+
+
+def as_problem(
+    statement: str | None, *, stub: str | None, entry_point: str | None, tests: Sequence[str]
+) -> ProblemRow:
+    """Make a problem of what a person gave.
+
+    Raises:
+        ConfigError: there is no statement, a test is no Python, or no function is named.
+    """
+    if not (statement or stub or "").strip():
+        raise ConfigError("nothing to solve: give a STATEMENT, --file or --stub")
+    named = _DEFINES.findall(stub or "")
+    name = entry_point or (named[-1] if named else None)
+    judged = Tests("data", name or "")
+    if tests:
+        try:
+            judged = from_asserts(tests, entry_point=name)
+        except ConversionError as error:
+            raise ConfigError(f"--test: {error}; write e.g. 'assert f(2) == 4'") from error
+        name = name or judged.entry_point
+    if not name:
+        raise ConfigError("which function? name it with --function, a --test or a --stub")
+    return ProblemRow(
+        id="solve",
+        source="solve",
+        statement=statement or "Complete this function.",
+        entry_point=name,
+        split="test",
+        tests=tests_to_json(judged),
+        tests_hash=tests_hash(judged),
+        visible_tests=tuple(tests),
+        stub=stub or "",
+    )
+
+
+def solve_problem(
+    config: KentConfig,
+    problem: ProblemRow,
+    *,
+    samples: int,
+    seed: int,
+    tell: Callable[[str], None],
+) -> Solved:
+    """Sample, run and rank; the champion of the generator is used where there is one.
+
+    Raises:
+        TrainerError: the generator or a model cannot be used.
+    """
+    kind = config.critic.protocol
+    generator = _generator(config)
+    row, critic = _champion(config, kind, generator.id, tell)
+    params = SamplingParams(
+        config.generator.temperature, config.generator.top_p, config.generator.max_tokens, seed
+    )
+    with generator:
+        programs, calls = write_programs(generator, problem, kind, samples, params)
+    limits = Limits(
+        cpu_s=config.sandbox.cpu_s, wall_s=config.sandbox.wall_s, memory_mb=config.sandbox.memory_mb
+    )
+    with Sandbox(workers=config.sandbox.workers or None, limits=limits) as sandbox:
+        solution = pick(
+            problem, kind, programs, calls, sandbox, critic=critic,
+            features=_features(config, critic), wanted=config.critic.agreement_inputs,
+        )  # fmt: skip
+    return Solved(solution, generator.id, row.id if row and critic else None)
+
+
+def _generator(config: KentConfig) -> Generator:
+    return open_generator(
+        config.generator,
+        state_dir=config.state_dir,
+        weights_dir=config.weights_dir,
+        log_path=config.state_dir / "logs" / "solve.log",
+        on_engine=lambda pid, start, role: None,
+    )
+
+
+def _champion(
+    config: KentConfig, kind: str, generator_id: str, tell: Callable[[str], None]
+) -> tuple[ModelRow | None, Critic | None]:
+    """The champion, if it learned from this generator's samples; else why it is not used."""
+    path = config.state_dir / "kent.db"
+    if not path.exists():
+        tell(f"no store in {config.state_dir}: picking without a critic")
+        return None, None
+    with Store.open(path, read_only=True) as store:
+        row = store.champion(kind_of(kind))
+    if row is None:
+        tell("no critic is champion yet (`kent model versions`): picking without one")
+    elif row.stale or row.generator_id != generator_id:
+        tell(f"{row.id} learned from {row.generator_id}, not {generator_id}: picking without it")
+    elif row.checkpoint and row.sha256:
+        return row, load_critic(config.state_dir / Path(row.checkpoint), row.sha256)
+    return row, None
+
+
+def _features(config: KentConfig, critic: Critic | None) -> FeatureSource | None:
+    if critic is None or critic.spec.hidden == 0:
+        return None
+    source = features_of(config, 1.0)
+    if source is None or source.id != critic.spec.feature_source:
+        raise KentError(
+            f"the critic was trained on features of {critic.spec.feature_source}, the "
+            f"configuration now names {source.id if source else 'none'}; set critic.feature_model "
+            "as it was, or train a new critic"
+        )
+    return source
