@@ -24,6 +24,7 @@ from kent.cli_app import App, json_option, pass_app, print_json, say
 @pass_app
 def solve(
     app: App,
+    *,
     statement: str | None,
     statement_file: Path | None,
     stub: str | None,
