@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from safetensors import safe_open
 
 from kent.instance import Holder, read_holder
 from kent.processes import descendants, find, kill_all, kill_tree, start_time
@@ -41,6 +42,11 @@ CONTENTS = {
     "evaluations": "SELECT stage_run_id || '|' || model_id || '|' || problem_set || '|' || split "
     "|| '|' || protocol || '|' || metric, coalesce(value, '') FROM evaluations",
     "promotions": "SELECT candidate || '|' || stage_run_id, decision FROM promotions",
+    "training_examples": "SELECT model_id || '|' || sample_id, verdict_id FROM training_examples "
+    "WHERE model_id IN (SELECT id FROM models WHERE status != 'training')",
+    "agreement_inputs": "SELECT problem_id || '|' || inputs_hash, inputs FROM agreement_inputs",
+    "behaviours": "SELECT program_hash || '|' || inputs_hash || '|' || sandbox_version || '|' || "
+    "sandbox_level, outcomes FROM behaviours",
 }
 
 Snapshot = dict[str, list[tuple[str, Any]]]
@@ -270,7 +276,19 @@ def _against_plan(state: Path) -> dict[str, Any]:
 
 
 def _snapshot(state: Path) -> Snapshot:
-    return {name: _rows(state, sql) for name, sql in CONTENTS.items()}
+    return {name: _rows(state, sql) for name, sql in CONTENTS.items()} | {
+        "features": _features(state)
+    }
+
+
+def _features(state: Path) -> list[tuple[str, Any]]:
+    """Each program's key in the feature cache, with the shard that has it: none is made twice."""
+    found: list[tuple[str, Any]] = []
+    for shard in sorted((state / "features").rglob("*.safetensors")):
+        with safe_open(shard, framework="np") as file:
+            keys = file.get_tensor("keys")
+        found += [(f"{shard.parent.name}/{key.tobytes().hex()}", shard.name) for key in keys]
+    return found
 
 
 def _round_status(state: Path) -> str | None:

@@ -41,6 +41,7 @@ def gate(
         ``validation`` (its figures) and ``promotion`` (the decision as it is stored).
     """
     store, row, validation = context.store, candidate.row, data.examples["validation"]
+    context.progress.start("gate", 0, "")
     scores = score_held_out(candidate.critic, validation)
     figures = critic_figures(scores, context.seed)
     where = (problem_set, "validation", candidate.critic.spec.protocol)
@@ -55,6 +56,7 @@ def measure(
 ) -> dict[str, Any]:
     """Measure the champion on test, or where there is none the candidate, and say which."""
     validation, test, spec = data.examples["validation"], data.examples["test"], data.spec
+    context.progress.start("measure on test", 0, "")
     used = champion(context, spec) or candidate
     if used is None:
         return {
