@@ -102,7 +102,7 @@ class _Protocol:
                 "validation": learned.part([row.id for row in self._sets.validation]),
                 "test": test.part([row.id for row in self._sets.test]),
             },
-            learned.features,
+            test.features,  # opened last: it has what was computed before, too
             spec,
         )
 
