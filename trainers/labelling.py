@@ -357,7 +357,13 @@ def _pair_of(key: str) -> Pair:
 
 
 def verdict_row(verdict: Verdict, stage_run_id: int) -> VerdictRow:
-    """Return a verdict, whose key is ``PROGRAM_HASH:TESTS_HASH``, as the row that is stored."""
+    """Return a verdict, whose key is ``PROGRAM_HASH:TESTS_HASH``, as the row that is stored.
+
+    Raises:
+        ValueError: it comes of an observed run, which judges nothing.
+    """
+    if verdict.observed:
+        raise ValueError(f"{verdict.key}: an observed run is no verdict; store it as a behaviour")
     program, tests = _pair_of(verdict.key)
     return VerdictRow(
         program_hash=program,

@@ -148,6 +148,8 @@ def test_an_unknown_problem_or_a_verdict_that_is_none_refuses_the_whole_batch(st
     rows = [sample(idx=0), sample(idx=1)]
     with pytest.raises(StoreError, match="CHECK"):
         store.add_verdicts([verdict(rows[0]), verdict(rows[1], "not_judged")])
+    with pytest.raises(StoreError, match="CHECK"):
+        store.add_verdicts([verdict(rows[0], "observed")])
     assert store.query("SELECT * FROM verdicts") == []
 
 

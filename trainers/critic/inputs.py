@@ -18,7 +18,14 @@ from memory.records import AgreementInputsRow, ProblemRow
 from sandbox import Call, ConversionError, from_asserts
 from sandbox.codec import NotDataError
 from sandbox.tests_json import call_from_json, call_to_json
-from trainers.critic.mutation import Bounds, arguments_of, call_key, mutants
+from trainers.critic.mutation import (
+    Bounds,
+    arguments_of,
+    call_key,
+    magnitude,
+    mutants,
+    numbers,
+)
 from trainers.critic.visible import shown_asserts
 
 WANTED = 24
@@ -68,7 +75,8 @@ def inputs_of(
         return []
     calls = _distinct([*visible, *(_input(call, problem.entry_point) for call in generated)])
     random = Random(f"{seed}/{problem.id}")
-    return [*calls, *mutants(calls, random, max(0, wanted - len(calls)))][:wanted]
+    made = list(mutants(calls, random, max(0, wanted - len(calls))))
+    return [*calls, *sorted(made, key=lambda call: _risk(call, visible))][:wanted]
 
 
 def parse_inputs(completion: str, entry_point: str, like: Call) -> list[Call]:
@@ -114,6 +122,16 @@ def inputs_row(
     """Return calls as the row that the store keeps."""
     documents = calls_to_json(calls)
     return AgreementInputsRow(problem_id, inputs_hash(calls), origin, documents, generator_id, seed)
+
+
+def _risk(call: Call, visible: Sequence[Call]) -> tuple[bool, float]:
+    """Order calls by what makes programs loop: below zero where no test is, then large numbers.
+
+    Those come last, since a program that is stopped on one call is not asked for the next.
+    """
+    lowest = min(numbers([arguments_of(one) for one in visible]), default=0)
+    own = arguments_of(call)
+    return lowest >= 0 > min(numbers(own), default=0), magnitude(own)
 
 
 def _input(call: Call, entry_point: str) -> Call:

@@ -33,15 +33,20 @@ def size(value: Any) -> int:
     return 1
 
 
+def numbers(value: Any) -> Iterator[float]:
+    """Give the integers and floats in a value, nested ones included."""
+    if isinstance(value, int | float):
+        yield value
+    elif isinstance(value, dict):
+        yield from numbers([*value, *value.values()])
+    elif isinstance(value, list | tuple | set | frozenset):
+        for item in value:
+            yield from numbers(item)
+
+
 def magnitude(value: Any) -> float:
     """Return the largest absolute value of the numbers in a value; 0 where there are none."""
-    if isinstance(value, int | float):
-        return abs(value)
-    if isinstance(value, dict):
-        return max(map(magnitude, [*value, *value.values()]), default=0)
-    if isinstance(value, list | tuple | set | frozenset):
-        return max(map(magnitude, value), default=0)
-    return 0
+    return max(map(abs, numbers(value)), default=0)
 
 
 class Bounds:

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from scripted import adder, adder_programs, context_in
 
 from memory.records import ProblemRow
-from sandbox import Call, Program, Sandbox, tests_hash
+from sandbox import Call, Program, Sandbox, Tests, tests_hash
 from sandbox.digest import digest
 from trainers.critic.agreement import (
+    LIMITS,
     ObservationWork,
     clusters,
     exact_cluster,
@@ -21,6 +22,7 @@ from trainers.critic.agreement import (
 )
 from trainers.critic.inputs import inputs_hash, inputs_of
 from trainers.critic.visible import run_visible, visible_tests
+from trainers.labelling import verdict_row
 from trainers.samples import program_hash
 from trainers.stage import Stopped
 
@@ -232,6 +234,15 @@ def test_a_cut_keeps_what_was_finished_and_the_next_call_does_the_rest(
     assert (report.run, report.known) == (200 - len(kept), len(kept))
     assert not {key.split(":")[0] for key in sandbox.ran} & set(kept)
     assert len(stored(context, sandbox, work)) == 200
+
+
+@pytest.mark.parametrize("code", ["def add(x):\n    return x + 1", "def add(", "while True: pass"])
+def test_an_observed_run_is_never_stored_as_a_verdict(code):
+    tests = Tests("data", "add", calls=(Call((1,), 2),))
+    with Sandbox(workers=1) as box:
+        seen = box.run(Program("program:tests", code, tests, LIMITS, observe=True))
+    with pytest.raises(ValueError, match="no verdict"):
+        verdict_row(seen, 1)
 
 
 def test_inputs_that_do_not_name_their_function_are_refused():

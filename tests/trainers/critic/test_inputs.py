@@ -168,7 +168,19 @@ def test_inputs_are_the_visible_then_the_generated_then_mutants():
     assert inputs_of(problem, "visible1", generated, seed=6)[:2] == found[:2]
     assert inputs_of(problem, "visible1", generated, seed=6) != found
     assert inputs_of(problem, "visible1", generated, seed=5, wanted=1) == found[:1]
-    assert inputs_of(problem, "visible1", generated, seed=5, wanted=9) == found[:9]
+    assert inputs_of(problem, "visible1", generated, seed=5, wanted=2) == found[:2]
+
+
+def test_mutants_that_may_hang_a_program_come_last():
+    problem = shows("assert f(6, [3]) == 3")
+    lowest = [
+        min(call.args[0], *call.args[1], 0) for call in inputs_of(problem, "seed", [], seed=1)
+    ]
+    safe = [number == 0 for number in lowest]
+    assert not all(safe)
+    assert safe == sorted(safe, reverse=True)
+    below = shows("assert f(-6, [3]) == 3")
+    assert inputs_of(below, "seed", [], seed=1)[0].args == (-6, [3])
 
 
 ANSWER = """
