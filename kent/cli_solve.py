@@ -18,8 +18,16 @@ from kent.cli_app import App, json_option, pass_app, print_json, say
 @click.option("--stub", help="The function's first lines: signature and docstring.")
 @click.option("--function", "entry_point", help="Its name; else taken from a test or the stub.")
 @click.option("--test", "tests", multiple=True, help="`assert f(2) == 4`; may be repeated.")
-@click.option("--samples", type=click.IntRange(1, 1000), default=16, show_default=True)
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option(
+    "--samples",
+    type=click.IntRange(1, 1000),
+    default=16,
+    show_default=True,
+    help="Programs to write, of which one is picked.",
+)
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the sampling."
+)
 @json_option
 @pass_app
 def solve(

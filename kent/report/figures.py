@@ -35,11 +35,12 @@ class Plot:
 
 @dataclass(frozen=True)
 class StageView:
-    """How a stage is shown. The first plot is drawn large."""
+    """How a stage is shown. The first plot is drawn large; ``plotted`` figures are only there."""
 
     title: str
     figures: tuple[KeyFigure, ...]
     plots: tuple[Plot, ...]
+    plotted: tuple[KeyFigure, ...] = ()
 
     @property
     def key(self) -> tuple[KeyFigure, ...]:
@@ -83,9 +84,30 @@ _CRITIC = StageView(
     ),
     plots=(
         Plot("Test problems solved", ("baseline_pass1", "verifier_pass1", "oracle_passN")),
-        Plot("Gap closed", ("gap_closed",), 0.0, "no gain"),
+        Plot(
+            "Gap closed by picker",
+            ("gap_closed", "gap_closed.agreement", "gap_closed.critic_agreement"),
+            0.0, "no gain",
+        ),
+        Plot("Gap closed on validation, as the gate sees it", ("validation_gap_closed",), 0.0,
+             "no gain"),
         Plot("AUC within problem", ("auc_within_problem",), 0.5, "chance"),
         Plot("Calibration error (lower is better)", ("ece",)),
+    ),
+    plotted=(
+        KeyFigure(
+            "gap_closed.agreement", "Agreement", "", "percent", "up",
+            "Gap closed by picking what most samples do on inputs without expected outputs.",
+        ),
+        KeyFigure(
+            "gap_closed.critic_agreement", "Critic + agreement", "", "percent", "up",
+            "Gap closed by both together.",
+        ),
+        KeyFigure(
+            "validation_gap_closed", "Validation", "", "percent", "up",
+            "Gap closed on validation problems by the round's candidate, each problem by a head "
+            "that was chosen without it.",
+        ),
     ),
 )  # fmt: skip
 

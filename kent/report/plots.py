@@ -19,7 +19,8 @@ def stage_plots(document: Json, stage: str, view: StageView) -> list[str]:
         drawing = _drawing(document, stage, view, plot, marks, f"{_slug(stage)}{len(shown)}")
         if any(line.points for line in drawing.series):
             shown.append(_large(drawing) if not shown and len(view.plots) > 1 else _small(drawing))
-    return shown
+    curve = _reliability(document, stage)
+    return [*shown, _small(curve)] if curve else shown
 
 
 def _large(drawing: Drawing) -> str:
@@ -40,7 +41,7 @@ def _small(drawing: Drawing) -> str:
 def _drawing(
     document: Json, stage: str, view: StageView, plot: Plot, marks: tuple[Mark, ...], key: str
 ) -> Drawing:
-    known = {figure.name: figure for figure in view.figures}
+    known = {figure.name: figure for figure in (*view.figures, *view.plotted)}
     figures = [known[name] for name in plot.figures]
     rounds = [row["id"] for row, _ in summary.history(document, stage)]
     styles = ("s0", "s1", "s2") if len(figures) > 1 else ("s1",)
@@ -58,6 +59,33 @@ def _drawing(
         reference=plot.reference,
         reference_label=plot.reference_label,
         percent=figures[0].unit == "percent",
+    )
+
+
+def _reliability(document: Json, stage: str) -> Drawing | None:
+    """What the last round's probabilities said and what was seen; a calibrated one is level."""
+    entries = [(row["id"], e) for row, e in summary.history(document, stage) if e["reliability"]]
+    if not entries:
+        return None
+    round_id, bins = entries[-1][0], entries[-1][1]["reliability"]
+    seen = tuple(
+        Point(
+            x, one["seen"]["value"], one["seen"]["low"], one["seen"]["high"],
+            f"said {one['said']:.0%}, seen {one['seen']['value']:.0%}, n = {one['seen']['n']:,}",
+        )
+        for x, one in enumerate(bins)
+    )  # fmt: skip
+    said = tuple(
+        Point(x, one["said"], None, None, f"said {one['said']:.0%}") for x, one in enumerate(bins)
+    )
+    return Drawing(
+        key=f"{_slug(stage)}reliability",
+        title=f"Reliability in round {round_id}: P(pass) said, and the rate seen",
+        description="Each group of samples with the mean probability that the critic gave them and "
+        "the share of them that passed.",
+        ticks=tuple(f"{one['said']:.0%}" for one in bins),
+        series=(Series("Said", "s0", said), Series("Seen", "s1", seen)),
+        axis="P(pass) said",
     )
 
 

@@ -68,6 +68,7 @@ def _stage(
         "tokens_per_s": metrics.get("tokens_per_s"),
         "not_judged": metrics.get("not_judged"),
         "notes": list(metrics.get("notes") or ()),
+        "reliability": list(metrics.get("reliability") or ()),
         "other_evaluations": [_other(group) for group in groups.values()],
         "provenance": provenance,
     }
@@ -98,7 +99,8 @@ def _choose(
 def _figures(stage: str, run_id: int, rows: Group, metrics: Json) -> tuple[Json, Json]:
     """The stage's figures by name, and of each the ids of the rows that it came from."""
     measured = {row["metric"]: row for row in rows}
-    names = [known.name for known in view_of(stage).figures]
+    view = view_of(stage)
+    names = [known.name for known in (*view.figures, *view.plotted)]
     names += [name for name in measured if name not in names]
     figures: Json = {}
     provenance: Json = {}

@@ -52,6 +52,7 @@ class Drawing:
     reference: float | None = None
     reference_label: str = ""
     percent: bool = True
+    axis: str = "round"
 
 
 def line_plot(drawing: Drawing, width: int, height: int) -> str:
@@ -167,7 +168,7 @@ class _Plot:
         middle = (self._left + self._right) / 2
         yield (
             f'<text class="axis" x="{middle:.1f}" y="{self._height - 5}"'
-            ' text-anchor="middle">round</text>'
+            f' text-anchor="middle">{escape(self._d.axis)}</text>'
         )
 
     def _reference(self) -> Iterator[str]:

@@ -43,7 +43,7 @@ def test_the_commands_of_the_design_are_there() -> None:
         "model promote", "model rollback", "daemon start",
         "daemon stop", "daemon restart", "daemon status", "daemon logs", "daemon unit", "round",
         "report", "tasks list", "tasks show", "tasks import", "state backup", "state verify",
-        "state export samples", "benchmark sandbox",
+        "state export samples", "benchmark sandbox", "benchmark critic", "solve",
     }  # fmt: skip
 
 

@@ -167,3 +167,25 @@ def test_output_that_is_no_text_is_kept_readable_and_a_seed_too_big_is_refused(s
 
 def test_no_rows_are_no_work(tmp_path: Path, store: Store):
     assert (store.add_samples([]), store.add_verdicts([])) == (0, 0)
+
+
+def test_programs_are_read_by_their_hashes_once_each(store: Store):
+    rows = [sample("p/train", 0, code="a"), sample("p/train", 1, code="a"), sample("p/val", 0)]
+    store.add_samples(rows)
+    assert store.programs([sha("a"), sha("absent")]) == {sha("a"): "a"}
+    assert store.programs([]) == {}
+
+
+def test_a_problems_samples_are_read_in_their_order(store: Store):
+    store.add_samples([sample("p/train", idx) for idx in (2, 0, 1)])
+    assert [row.idx for row in store.samples_of("p/train", *RECIPE_ORDER, 2)] == [0, 1]
+    assert store.samples_of("p/train", "other", "visible1/v1", "h", 9) == []
+
+
+def test_outcomes_are_those_of_train_problems_in_earlier_rounds(store: Store):
+    rows = [sample("p/train", idx) for idx in range(4)] + [sample("p/val", 0)]
+    store.add_samples(rows)
+    store.add_verdicts([verdict(rows[0]), verdict(rows[1], "failed"), verdict(rows[2])])
+    assert store.outcomes_before(1, *RECIPE_ORDER) == {}
+    # The fourth sample has no verdict: it is there, and did not pass.
+    assert store.outcomes_before(2, *RECIPE_ORDER) == {"p/train": (4, 2)}

@@ -4,19 +4,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from trainers.critic.ranking import picked, subset_picks
+from trainers.critic.ranking import subset_picks
 
 SAMPLES = 10
 
 
 @dataclass(frozen=True)
 class Pair:
-    """How often each critic's choice passes, a problem: averaged over subsets, and of all."""
+    """How often each critic's choice passes, a problem, averaged over subsets of the samples.
+
+    ``better`` is how much more often the candidate's choice among all samples passes.
+    """
 
     candidate: np.ndarray
     champion: np.ndarray
-    candidate_pick: np.ndarray
-    champion_pick: np.ndarray
+    better: float
 
 
 def simulate(
@@ -40,6 +42,10 @@ def simulate(
     return Pair(
         subset_picks(new, flat, rows),
         subset_picks(old, flat, rows),
-        picked(new, flat, rows),
-        picked(old, flat, rows),
+        float((_first(new, passed) - _first(old, passed)).mean()),
     )
+
+
+def _first(scores: np.ndarray, passed: np.ndarray) -> np.ndarray:
+    best = scores.reshape(passed.shape).argmax(axis=1)
+    return passed[np.arange(len(passed)), best]

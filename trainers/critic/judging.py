@@ -48,7 +48,11 @@ def gate(
     store.add_evaluation(row.stage_run_id, row.id, *where, figures)
     if row.status == "candidate":
         _carry_out(context, candidate, _decide(context, where, candidate, scores, figures))
-    return {"validation": figures_json(figures), "promotion": _promotion(context, row.id)}
+    return {
+        "validation": figures_json(figures),
+        "validation_gap_closed": figures["gap_closed"].to_json(),
+        "promotion": _promotion(context, row.id),
+    }
 
 
 def measure(

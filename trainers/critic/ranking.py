@@ -49,19 +49,26 @@ def gains(scores: Array, passed: Array, rows: Rows) -> Array:
 
 def subset_picks(scores: Array, passed: Array, rows: Rows) -> Array:
     """(problems,): P(the first of a random subset passes), averaged over sizes from 2 to N."""
-    out = []
-    for group in rows:
-        ranked = _tied_means(scores[group], passed[group])
-        out.append(float(_weights(len(group)) @ ranked))
-    return np.array(out, dtype=float)
+    out = np.empty(len(rows))
+    sizes = np.array([len(group) for group in rows], dtype=int)
+    for size in np.unique(sizes):  # problems with as many samples are done in one go
+        chosen = np.flatnonzero(sizes == size)
+        numbers = np.stack([rows[i] for i in chosen])  # (problems, samples)
+        out[chosen] = _tied_means(scores[numbers], passed[numbers]) @ _weights(int(size))
+    return out
 
 
 def _tied_means(scores: Array, passed: Array) -> Array:
-    """Outcomes in order of falling score; equal scores share the mean of theirs."""
-    found, inverse = np.unique(-scores, return_inverse=True)
-    sums = np.bincount(inverse, weights=passed, minlength=len(found))
-    sizes = np.bincount(inverse, minlength=len(found))
-    return np.repeat(sums / sizes, sizes)
+    """(problems, samples) outcomes in order of falling score; equal scores share their mean."""
+    falling = np.argsort(-scores, axis=1, kind="stable")
+    ranked = np.take_along_axis(scores, falling, axis=1)
+    outcomes = np.take_along_axis(passed, falling, axis=1)
+    begins = np.ones(ranked.shape, dtype=int)
+    begins[:, 1:] = ranked[:, 1:] != ranked[:, :-1]
+    tie = np.cumsum(begins).reshape(ranked.shape) - 1
+    sums, sizes = np.bincount(tie.ravel(), outcomes.ravel()), np.bincount(tie.ravel())
+    means: Array = (sums / sizes)[tie]
+    return means
 
 
 @lru_cache(maxsize=256)
