@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from scripted import context_in
 
 from trainers.critic.feature_cache import FeatureCache, feature_key, fill
-from trainers.critic.features import CLOSING, OPENING, HiddenStates
+from trainers.critic.features import HiddenStates
+from trainers.critic.packing import CLOSING, OPENING
 from trainers.critic.scalars import NAMES, scalars
 from trainers.errors import WeightsError
 from trainers.generators.base import Message
