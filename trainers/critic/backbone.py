@@ -44,8 +44,13 @@ def kind_of(name: str | Path, config: Any) -> Kind:
     )
 
 
-def load_model(name: str | Path, dtype: torch.dtype, device: str) -> tuple[Any, Any]:
+def load_model(
+    name: str | Path, dtype: torch.dtype, device: str, attention: str | None = None
+) -> tuple[Any, Any]:
     """The model without its output layer or pooler, in evaluation mode, and its tokenizer.
+
+    ``attention`` of None takes what the model does best; packed rows want ``sdpa``, whose masks
+    are of bool.
 
     Raises:
         WeightsError: the weights or the tokenizer cannot be read.
@@ -58,7 +63,9 @@ def load_model(name: str | Path, dtype: torch.dtype, device: str) -> tuple[Any, 
     with _as_weights_error(name):
         local = _is_local(name)
         tokenizer = AutoTokenizer.from_pretrained(name, local_files_only=local)
-        model = AutoModel.from_pretrained(name, dtype=dtype, local_files_only=local)
+        model = AutoModel.from_pretrained(
+            name, dtype=dtype, local_files_only=local, attn_implementation=attention
+        )
     if getattr(model, "pooler", None) is not None:
         model.pooler = None  # unused, and in many checkpoints without trained weights
     return model.eval().to(device), tokenizer

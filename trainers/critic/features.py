@@ -7,13 +7,8 @@ from typing import Any, Protocol, Self
 import torch
 from torch import Tensor
 
-from trainers.critic.packing import (
-    TEMPLATE,
-    Layout,
-    last_by_owner,
-    mean_by_owner,
-    packed_states,
-)
+from trainers.critic.backbone import default_device, free_memory, load_config, load_model
+from trainers.critic.packing import TEMPLATE, Layout, last_by_owner, mean_by_owner, packed_states
 from trainers.errors import WeightsError
 from trainers.generators.base import Message
 
@@ -49,11 +44,9 @@ class HiddenStates:
     def __init__(
         self, folder: Path, model_name: str, *, programs_a_pass: int, dtype: torch.dtype
     ) -> None:
-        from transformers import AutoConfig
-
         if not (folder / "config.json").is_file():
             raise WeightsError(f"{folder} holds no model (config.json); run `kent model pull`")
-        config = AutoConfig.from_pretrained(folder, local_files_only=True)
+        config = load_config(folder)
         self._folder, self._programs, self._dtype = folder, programs_a_pass, dtype
         self._layers = (config.num_hidden_layers // 2, config.num_hidden_layers)
         self.dim = 2 * len(self._layers) * int(config.hidden_size)
@@ -63,22 +56,14 @@ class HiddenStates:
         self._tokenizer: Any = None
 
     def __enter__(self) -> Self:
-        from transformers import AutoModel, AutoTokenizer
-        from transformers.utils import logging
-
-        logging.disable_progress_bar()
-        logging.set_verbosity_error()  # it reports the unused output layer
-        self._tokenizer = AutoTokenizer.from_pretrained(self._folder, local_files_only=True)
-        self._model = AutoModel.from_pretrained(
-            self._folder, dtype=self._dtype, local_files_only=True, attn_implementation="sdpa"
+        self._model, self._tokenizer = load_model(
+            self._folder, self._dtype, default_device(), attention="sdpa"
         )
-        self._model.eval().to("cuda" if torch.cuda.is_available() else "cpu")
         return self
 
     def __exit__(self, *exc: object) -> None:
         self._model = self._tokenizer = None
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        free_memory()
 
     @torch.inference_mode()
     def extract(self, prompt: Sequence[Message], codes: Sequence[str]) -> Tensor:
