@@ -46,9 +46,15 @@ def config_text() -> str:
 
 
 def _table(name: str, section: type[BaseModel]) -> str:
+    """A table and, behind it as TOML wants them, the tables within it."""
     meaning = (section.__doc__ or "").strip().splitlines()[0]
-    head = f"# {meaning}\n[{name}]\n"
-    return head + "".join(_entry(key, field, name) for key, field in section.model_fields.items())
+    text, inner = f"# {meaning}\n[{name}]\n", ""
+    for key, field in section.model_fields.items():
+        if within := section_of(field):
+            inner += "\n" + _table(f"{name}.{key}", within)
+        else:
+            text += _entry(key, field, name)
+    return text + inner
 
 
 def _entry(name: str, field: FieldInfo, table: str) -> str:

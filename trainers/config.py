@@ -63,6 +63,31 @@ class SandboxConfig(Section):
 Loss = Literal["pointwise", "pairwise", "listwise", "pointwise+pairwise", "pointwise+listwise"]
 
 
+class LoraConfig(Section):
+    """Fine-tuning the critic's backbone by low-rank adapters (Hu et al. 2021)."""
+
+    rank: int = Field(16, ge=1, le=1024)
+    alpha: float = Field(32, gt=0, le=4096, description="adapters are scaled by alpha / rank")
+    dropout: float = Field(0.05, ge=0, lt=1)
+    target_modules: str = Field(
+        "all-linear", description="all-linear, or a regular expression over modules' names"
+    )
+    pooling: Literal["mean", "last"] = Field(
+        "mean", description="what is scored: the mean over the code's tokens, or its last one"
+    )
+    learning_rate: float = Field(1e-4, gt=0, le=1, description="of the adapters, at its peak")
+    head_learning_rate: float = Field(1e-3, gt=0, le=1, description="of the scalar head")
+    weight_decay: float = Field(0.01, ge=0, le=10)
+    warmup: float = Field(0.1, ge=0, lt=1, description="share of the steps; then a linear fall")
+    epochs: int = Field(2, ge=1, le=1000, description="passes over the problems")
+    programs_per_step: int = Field(
+        8, ge=2, le=1024, description="of a problem; as many passing as failing where there are"
+    )
+    gradient_accumulation: int = Field(4, ge=1, le=1024, description="problems an update")
+    max_problems: int = Field(0, ge=0, description="0: all")
+    gradient_checkpointing: bool = Field(False, description="less memory, a third more time")
+
+
 class CriticConfig(Section):
     """Samples, labels and the soft verifier."""
 
@@ -115,6 +140,7 @@ class CriticConfig(Section):
         3e-3, gt=0, le=10, description="the middle one of the penalties that compete"
     )
     alpha: float = Field(0.05, gt=0, lt=1, description="of the promotion test")
+    lora: LoraConfig = Field(default_factory=LoraConfig)
     agreement_inputs: int = Field(
         24, ge=1, le=1000, description="on which the samples of a problem are compared"
     )

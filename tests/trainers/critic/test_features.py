@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from scripted import context_in
 
 from trainers.critic.feature_cache import FeatureCache, Work, feature_key, fill
-from trainers.critic.features import CLOSING, OPENING, POOLED, QUESTION, HiddenStates
+from trainers.critic.features import POOLED, HiddenStates
+from trainers.critic.packing import CLOSING, OPENING, QUESTION
 from trainers.errors import WeightsError
 from trainers.generators.base import Message
 from trainers.stage import Stopped
