@@ -16,16 +16,17 @@ from memory.records import Figure, ProblemRow
 from trainers.critic.ablation import ablate
 from trainers.critic.base_samples import share_base_samples
 from trainers.critic.calibrate import reliability
-from trainers.critic.candidates import Version, kind_of, load_version, spec_json
+from trainers.critic.candidates import Version, champion, kind_of, load_version
 from trainers.critic.dataset import examples_of
 from trainers.critic.engines import open_features, open_generator
 from trainers.critic.evaluate import critic_figures, score, score_held_out
 from trainers.critic.features import FeatureSource
 from trainers.critic.judging import figures_json, pickers_of
-from trainers.critic.pipeline import Clock, Engines, Gathered, gather, spec_of
+from trainers.critic.pipeline import Clock, Gathered, gather
 from trainers.critic.plan import load_sets, stored_counts
 from trainers.critic.sampling import Asked
 from trainers.critic.seed_accuracy import accuracy_figure
+from trainers.critic.sources import Engines, version_source
 from trainers.critic.training import RoundData, sample_split_accuracy
 from trainers.errors import BenchmarkError
 from trainers.generators.base import Generator
@@ -89,21 +90,22 @@ class _Protocol:
         self._context, self._engines, self._clock = context, engines, clock
         self._sets = load_sets(context, also=_plain_sets(context))
         self._source = engines.source(context)
+        self._version = _critic_in_use(context, self._source)
+        sets = self._sets
         learned = self._gather(
-            stored_counts(context.store, [*self._sets.train, *self._sets.validation], self._source)
+            stored_counts(context.store, [*sets.train, *sets.validation], self._source)
         )
-        spec = spec_of(context, self._source, learned.features)
-        self._version = _critic_in_use(context, spec_json(spec), self._source)
-        test = self._gather(self._wants(self._sets.test))
+        test = self._gather(self._wants(sets.test))
         self._test = test
-        self._data = RoundData.of(
-            {
-                "train": learned.part([row.id for row in self._sets.train]),
-                "validation": learned.part([row.id for row in self._sets.validation]),
-                "test": test.part([row.id for row in self._sets.test]),
-            },
+        both = Gathered(
+            test.report,
+            [*learned.surveys, *test.surveys],
+            {**learned.executed, **test.executed},
             test.features,  # opened last: it has what was computed before, too
-            spec,
+            {**learned.prompts, **test.prompts},
+        )
+        self._data = RoundData.of(
+            sets.parts(both.part), both.features, self._version.critic.spec, both.prompts, engines
         )
 
     def results(self) -> list[dict[str, Any]]:
@@ -117,7 +119,7 @@ class _Protocol:
     def ablation(self) -> dict[str, Any]:
         """What each part of the critic is worth (see ablation)."""
         with self._clock.timed("ablation"):
-            return ablate(self._context, self._data, self._engines.features(self._context))
+            return ablate(self._context, self._data, self._version_source())
 
     def speed(self) -> dict[str, float | None]:
         """Programs scored a second: features and all, and from the cache."""
@@ -136,7 +138,7 @@ class _Protocol:
 
     def _gather(self, wants: Sequence[Want]) -> Gathered:
         asked = Asked(wants, self._source, self._context.settings.critic.protocol)
-        return gather(self._context, asked, self._engines, self._clock)
+        return gather(self._context, asked, self._engines, self._clock, self._version.row)
 
     def _result(self, name: str, gathered: Gathered, rows: Sequence[ProblemRow]) -> dict[str, Any]:
         context, version = self._context, self._version
@@ -181,9 +183,12 @@ class _Protocol:
             "val_accuracy_by_sample": by_sample or Figure(None, None, None, 0),
         }
 
+    def _version_source(self) -> FeatureSource | None:
+        return version_source(self._context, self._engines, self._version.row)
+
     def _features_per_s(self) -> float | None:
         """Without the cache, on some programs of one problem after the other."""
-        source = self._engines.features(self._context)
+        source = self._version_source()
         if source is None:
             return None
         rows = {row.id: row for row in self._sets.test}
@@ -222,22 +227,26 @@ def _plain_sets(context: StageContext) -> tuple[str, ...]:
     return tuple(name for name in wanted if name != "mbpp")
 
 
-def _critic_in_use(context: StageContext, spec: dict[str, object], source: SampleSource) -> Version:
-    """The champion, or the newest version that can score these samples."""
+def _critic_in_use(context: StageContext, source: SampleSource) -> Version:
+    """The champion of the generator and protocol, or before there is one the newest version."""
+    found = champion(context, source.generator_id, source.protocol)
+    if found:
+        return found
     kind = kind_of(source.protocol)
     fitting = [
         row
         for row in context.store.models(kind)
-        if row.checkpoint and not row.stale and row.config.get("spec") == spec
+        if row.checkpoint
+        and not row.stale
+        and row.generator_id == source.generator_id
+        and row.config.get("spec", {}).get("protocol") == source.protocol
     ]
-    champions = [row for row in fitting if row.status == "champion"]
     if not fitting:
         raise BenchmarkError(
-            f"no {kind} of this generator, protocol and feature model is in "
-            f"{context.state_dir}: `kent round critic` trains one (critic.protocol = "
-            f"{context.settings.critic.protocol!r})"
+            f"no {kind} for {source.generator_id} is in {context.state_dir}: `kent round critic` "
+            f"trains one (critic.protocol = {context.settings.critic.protocol!r})"
         )
-    return load_version(context, (champions or fitting)[-1])
+    return load_version(context, fitting[-1])
 
 
 def _round_share(context: StageContext) -> dict[str, float]:

@@ -1,5 +1,6 @@
 """Critic versions in the store: this round's candidate, the champion, their checkpoints."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -41,15 +42,17 @@ def version_of_round(context: StageContext) -> Version | None:
     return load_version(context, context.store.model(found[0]["id"])) if found else None
 
 
-def champion(context: StageContext, spec: CriticSpec) -> Version | None:
-    """Load the champion if it can score what ``spec`` says: generator, protocol and features.
+def champion(context: StageContext, generator_id: str, protocol: str) -> Version | None:
+    """Load the champion if it learned to pick from this generator's samples under this protocol.
 
-    A champion of another generator is stale: off its own generator's samples a critic is no better
-    than chance, so a candidate is not measured against it.
+    One of another generator is stale: off its own generator's samples a critic is no better than
+    chance, so a candidate is not measured against it.
     """
-    row = context.store.champion(kind_of(spec.protocol))
-    if row is None or row.stale or row.config.get("spec") != spec_json(spec):
+    row = context.store.champion(kind_of(protocol))
+    if row is None or row.stale or row.generator_id != generator_id:
         return None
+    if row.config.get("spec", {}).get("protocol") != protocol:
+        return None  # of another version of the prompt
     return load_version(context, row)
 
 
@@ -75,8 +78,15 @@ def mark_stale_champion(context: StageContext, generator_id: str) -> str | None:
     return why
 
 
-def begin(context: StageContext, spec: CriticSpec, keys: list[tuple[int, int]]) -> ModelRow:
+def begin(
+    context: StageContext,
+    spec: CriticSpec,
+    keys: list[tuple[int, int]],
+    adapters: Sequence[str] = (),
+) -> ModelRow:
     """Open this round's version and record the (sample id, verdict id) that it learns from.
+
+    ``adapters`` are the folders of a tuned model's epochs, relative to the state directory.
 
     Raises:
         SplitGuardError: a sample is not of a train problem.
@@ -86,7 +96,11 @@ def begin(context: StageContext, spec: CriticSpec, keys: list[tuple[int, int]]) 
     now = store.champion(kind)
     row = store.begin_model(
         kind,
-        {"spec": spec_json(spec), "training": settings.model_dump(mode="json")},
+        {
+            "spec": spec_json(spec),
+            "training": settings.model_dump(mode="json"),
+            "adapters": list(adapters),
+        },
         generator_id=spec.generator_id,
         parent=now.id if now else None,
         stage_run_id=context.stage_run_id,

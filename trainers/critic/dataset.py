@@ -36,12 +36,14 @@ class Part:
 class Features:
     """Vectors of programs from one source, and which of their columns a head sees.
 
-    ``cache`` of None: none are used, only scalars.
+    ``cache`` of None: none are used, only scalars. ``adapters``: the folders, relative to the
+    state directory, of the epochs of a tuned model, whose logits the columns are.
     """
 
     source_id: str
     cache: FeatureCache | None
     columns: list[int]
+    adapters: tuple[str, ...] = ()
 
 
 def read_surveys(

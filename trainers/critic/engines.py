@@ -6,7 +6,9 @@ from pathlib import Path
 import torch
 
 from trainers.config import TrainerSettings
+from trainers.critic.encoder import EncoderStates
 from trainers.critic.features import FeatureSource, HiddenStates
+from trainers.errors import WeightsError
 from trainers.generators import open_generator as open_configured
 from trainers.generators.base import Generator
 from trainers.generators.folder import hf_folder
@@ -44,14 +46,44 @@ def features_of(settings: TrainerSettings, batch_scale: float) -> FeatureSource 
     """The same for settings; ``batch_scale`` shrinks the programs of a forward pass."""
     if settings.critic.kind == "features":
         return None
-    named = settings.critic.feature_model
-    name = settings.generator.model if named == GENERATOR else named
-    weights_dir = default_weights_dir(os.environ)
-    folder = hf_folder(name, weights_dir)
-    programs = max(1, int(settings.critic.feature_batch * batch_scale))
+    folder, name = backbone_folder(settings)
+    if settings.critic.kind == "encoder":
+        return EncoderStates(folder, name, dtype=fastest_dtype())
     return HiddenStates(
-        folder, identity(name, weights_dir), programs_a_pass=programs, dtype=fastest_dtype()
+        Path(folder),
+        name,
+        programs_a_pass=programs_a_pass(settings, batch_scale),
+        dtype=fastest_dtype(),
     )
+
+
+def backbone_folder(settings: TrainerSettings) -> tuple[Path | str, str]:
+    """The folder of the model that the critic reads programs with, and its identity.
+
+    An encoder may also be a name on the Hub, which is then both.
+
+    Raises:
+        WeightsError: its weights are absent or unknown, or no encoder is named.
+    """
+    critic, weights_dir = settings.critic, default_weights_dir(os.environ)
+    if critic.kind == "encoder":
+        if not critic.encoder_model:
+            raise WeightsError(
+                "critic.kind is 'encoder', but critic.encoder_model names none: a folder, or a "
+                "name on the Hub"
+            )
+        folder = Path(critic.encoder_model)
+        local = (folder / "config.json").is_file()
+        if local:
+            return folder, identity(str(folder), folder.parent)
+        return critic.encoder_model, critic.encoder_model
+    named = settings.generator.model if critic.feature_model == GENERATOR else critic.feature_model
+    return hf_folder(named, weights_dir), identity(named, weights_dir)
+
+
+def programs_a_pass(settings: TrainerSettings, batch_scale: float) -> int:
+    """How many programs a forward pass takes."""
+    return max(1, int(settings.critic.feature_batch * batch_scale))
 
 
 def fastest_dtype() -> torch.dtype:

@@ -47,7 +47,7 @@ def gate(
     where = (problem_set, "validation", candidate.critic.spec.protocol)
     store.add_evaluation(row.stage_run_id, row.id, *where, figures)
     if row.status == "candidate":
-        _carry_out(context, candidate, _decide(context, where, candidate, scores, figures))
+        _carry_out(context, candidate, _decide(context, where, candidate, scores, figures, data))
     return {
         "validation": figures_json(figures),
         "validation_gap_closed": figures["gap_closed"].to_json(),
@@ -59,19 +59,21 @@ def measure(
     context: StageContext, problem_set: str, candidate: Version | None, data: RoundData
 ) -> dict[str, Any]:
     """Measure the champion on test, or where there is none the candidate, and say which."""
-    validation, test, spec = data.examples["validation"], data.examples["test"], data.spec
+    spec, part = data.spec, data.parts["test"]
     context.progress.start("measure on test", 0, "")
-    used = champion(context, spec) or candidate
+    used = champion(context, spec.generator_id, spec.protocol) or candidate
     if used is None:
         return {
             "critic": None,
             "critic_status": None,
-            "validation": figures_json(no_critic_figures(validation, context.seed)),
-            **figures_json(no_critic_figures(test, context.seed)),
+            "validation": figures_json(
+                no_critic_figures(data.examples["validation"], context.seed)
+            ),
+            **figures_json(no_critic_figures(data.examples["test"], context.seed)),
         }
-    scores = score(used.critic, test)
+    scores = score(used.critic, data.seen_by(context, used, "test"))
     figures = critic_figures(scores, context.seed)
-    side = pickers_of(used, scores, data.parts["test"], context.seed)
+    side = pickers_of(used, scores, part, context.seed)
     owner = candidate.row.stage_run_id if candidate else context.stage_run_id
     stored = figures | {f"gap_closed.{name}": one for name, one in side["gap_closed"].items()}
     context.store.add_evaluation(owner, used.row.id, problem_set, "test", spec.protocol, stored)
@@ -82,7 +84,7 @@ def measure(
         **figures_json(figures),
         "pickers": figures_json(side["pickers"]),
         "picker_gap_closed": figures_json(side["gap_closed"]),
-        "reliability": reliability(scores.probability, test.outcomes),
+        "reliability": reliability(scores.probability, scores.examples.outcomes),
     }
 
 
@@ -109,11 +111,13 @@ def _decide(
     candidate: Version,
     scores: Scores,
     figures: dict[str, Figure],
+    data: RoundData,
 ) -> "tuple[Decision, dict[str, Figure]]":
     """The decision, and the figures of the alternative: the champion, or random picking."""
     store, row, alpha = context.store, candidate.row, context.settings.critic.alpha
     looks = 1 + looks_so_far(store, kind_of(where[2]), row.id, where[0], where[2])
-    rival = champion(context, candidate.critic.spec)
+    spec = candidate.critic.spec
+    rival = champion(context, spec.generator_id, spec.protocol)
     validation = scores.examples
     if rival is None:
         base = rates(validation.outcomes, validation.rows)
@@ -121,7 +125,7 @@ def _decide(
         return against_random(
             scores.picked, base, alpha=alpha, looks=looks, seed=context.seed
         ), other
-    theirs = score_held_out(rival.critic, validation)
+    theirs = score_held_out(rival.critic, data.seen_by(context, rival, "validation"))
     other = critic_figures(theirs, context.seed)
     store.add_evaluation(row.stage_run_id, rival.row.id, *where, other)
     return against_champion(

@@ -1,19 +1,18 @@
 """From wanted samples to all that is known of them: sampled, judged, executed, read, embedded."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from trainers.critic.dataset import NO_FEATURES, Features, Part, compute_features, read_surveys
-from trainers.critic.engines import open_features, open_generator
-from trainers.critic.features import FeatureSource
+from memory.records import ModelRow
+from trainers.critic.dataset import Features, Part, read_surveys
 from trainers.critic.model import CriticSpec
 from trainers.critic.sampling import Asked, execute, open_sandbox, sample
 from trainers.critic.scalars import NAMES
 from trainers.critic.signals import Executed
+from trainers.critic.sources import Engines, Prompts, round_features, version_features
 from trainers.critic.survey import Surveyed
-from trainers.generators.base import Generator, Message
 from trainers.generators.prompts import solve_prompt
 from trainers.labelling import LabelReport
 from trainers.samples import SampleSource
@@ -35,20 +34,6 @@ class Clock:
 
 
 @dataclass(frozen=True)
-class Engines:
-    """Who writes programs and who turns them into vectors; each opened when it is needed."""
-
-    generator: Callable[[StageContext], Generator] = open_generator
-    features: Callable[[StageContext], FeatureSource | None] = open_features
-
-    def source(self, context: StageContext) -> SampleSource:
-        """What samples of the configured generator and protocol are keyed by."""
-        settings = context.settings
-        generator_id = self.generator(context).id
-        return SampleSource.of(generator_id, settings.critic.protocol, settings.generator)
-
-
-@dataclass(frozen=True)
 class Gathered:
     """Everything that is known of the samples that were asked for."""
 
@@ -56,6 +41,7 @@ class Gathered:
     surveys: list[Surveyed]
     executed: Mapping[str, Executed]
     features: Features
+    prompts: Prompts
 
     def part(self, problem_ids: Sequence[str]) -> Part:
         """The samples of some of the problems."""
@@ -63,8 +49,16 @@ class Gathered:
         return Part([one for one in self.surveys if one.problem_id in wanted], self.executed)
 
 
-def gather(context: StageContext, asked: Asked, engines: Engines, clock: Clock) -> Gathered:
+def gather(
+    context: StageContext,
+    asked: Asked,
+    engines: Engines,
+    clock: Clock,
+    version: ModelRow | None = None,
+) -> Gathered:
     """Make everything exist that is missing; what is in the store or the cache is not redone.
+
+    The features are those of ``version``, or without one those of a new critic.
 
     Raises:
         Stopped: asked to stop; every finished unit is kept.
@@ -79,32 +73,24 @@ def gather(context: StageContext, asked: Asked, engines: Engines, clock: Clock) 
         with clock.timed("execute"):
             executed = execute(context, asked, sandbox, surveys)
     with clock.timed("features"):
-        features = _features(context, engines, surveys, prompts)
-    return Gathered(report, surveys, executed, features)
+        features = (
+            version_features(context, engines, version, surveys, prompts)
+            if version
+            else round_features(context, engines, surveys, prompts)
+        )
+    return Gathered(report, surveys, executed, features, prompts)
 
 
 def spec_of(context: StageContext, source: SampleSource, features: Features) -> CriticSpec:
     """What a critic of this configuration can be used on."""
     config = context.settings.critic
+    wanted = config.kind == "features" or (config.scalar_features and not features.adapters)
     return CriticSpec(
         generator_id=source.generator_id,
         protocol=source.protocol,
         feature_source=features.source_id,
         pooling=config.pooling,
         hidden=len(features.columns),
-        scalars=NAMES if config.scalar_features or config.kind == "features" else (),
+        scalars=NAMES if wanted else (),
         kind=config.kind,
     )
-
-
-def _features(
-    context: StageContext,
-    engines: Engines,
-    surveys: Sequence[Surveyed],
-    prompts: Mapping[str, Sequence[Message]],
-) -> Features:
-    context.progress.start("prepare the feature model", 0, "")
-    source = engines.features(context)
-    if source is None:
-        return NO_FEATURES
-    return compute_features(context, source, context.settings.critic.pooling, surveys, prompts)

@@ -7,9 +7,10 @@ from trainers.critic.candidates import Version, mark_stale_champion, version_of_
 from trainers.critic.engines import open_features, open_generator
 from trainers.critic.features import FeatureSource
 from trainers.critic.judging import gate, measure
-from trainers.critic.pipeline import Clock, Engines, Gathered, gather, spec_of
+from trainers.critic.pipeline import Clock, Gathered, gather, spec_of
 from trainers.critic.plan import ProblemSets, load_sets, tokens_of_round, wanted_samples
 from trainers.critic.sampling import Asked
+from trainers.critic.sources import Engines
 from trainers.critic.training import RoundData, sample_split_accuracy, train_candidate
 from trainers.generators.base import Generator
 from trainers.stage import StageContext, StageResult
@@ -44,7 +45,9 @@ class CriticStage:
         asked = Asked(wants, source, context.settings.critic.protocol)
         gathered = gather(context, asked, self._engines, clock)
         spec = spec_of(context, source, gathered.features)
-        data = RoundData.of(sets.parts(gathered.part), gathered.features, spec)
+        data = RoundData.of(
+            sets.parts(gathered.part), gathered.features, spec, gathered.prompts, self._engines
+        )
         with clock.timed("train"):
             candidate, notes = _candidate(context, data)
         with clock.timed("gate"):

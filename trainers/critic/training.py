@@ -16,6 +16,7 @@ from trainers.critic.fixed import choose_baseline, choose_epoch
 from trainers.critic.mining import mined_weights
 from trainers.critic.model import FINAL, Blend, CriticSpec
 from trainers.critic.seed_accuracy import accuracy_by_sample
+from trainers.critic.sources import Engines, Prompts, version_features
 from trainers.critic.train import Trained, cross_fitted_logits, held_out_logits, train
 from trainers.stage import StageContext
 
@@ -24,24 +25,43 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class RoundData:
-    """What a round learns from and chooses by. ``tuned``: the features are a tuned model's logits.
+    """What a round learns from and chooses by: ``train``, ``validation`` and ``test``.
 
-    ``parts`` and ``examples`` have ``train``, ``validation`` and ``test``.
+    ``prompts`` and ``engines`` are what another version's features of the same samples take.
     """
 
     parts: Mapping[str, Part]
     examples: Mapping[str, Examples]
     features: Features
     spec: CriticSpec
-    tuned: bool = False
+    prompts: Prompts
+    engines: Engines
 
     @classmethod
     def of(
-        cls, parts: Mapping[str, Part], features: Features, spec: CriticSpec, *, tuned: bool = False
+        cls,
+        parts: Mapping[str, Part],
+        features: Features,
+        spec: CriticSpec,
+        prompts: Prompts,
+        engines: Engines,
     ) -> "RoundData":
         """Put the features under the samples."""
         examples = {name: examples_of(part.surveys, features, spec) for name, part in parts.items()}
-        return cls(parts, examples, features, spec, tuned)
+        return cls(parts, examples, features, spec, prompts, engines)
+
+    @property
+    def is_trained(self) -> bool:
+        """True where a head is trained; else one column of the inputs is the score."""
+        return self.spec.kind != "features" and not self.features.adapters
+
+    def seen_by(self, context: StageContext, version: Version, name: str) -> Examples:
+        """The samples of one part as a stored version sees them."""
+        if version.critic.spec == self.spec:
+            return self.examples[name]
+        surveys = self.parts[name].surveys
+        features = version_features(context, self.engines, version.row, surveys, self.prompts)
+        return examples_of(surveys, features, version.critic.spec)
 
 
 def train_candidate(context: StageContext, data: RoundData) -> Version:
@@ -52,7 +72,7 @@ def train_candidate(context: StageContext, data: RoundData) -> Version:
     """
     context.progress.start("train", 0, "")
     keys = [key for one in data.parts["train"].surveys for key in one.keys]
-    row = begin(context, data.spec, keys)
+    row = begin(context, data.spec, keys, data.features.adapters)
     distinct = data.examples["train"].distinct()
     weight = hard_weights(context, data, distinct)
     trained = _trained(context, data, distinct, weight)
@@ -68,24 +88,22 @@ def train_candidate(context: StageContext, data: RoundData) -> Version:
 
 
 def hard_weights(context: StageContext, data: RoundData, distinct: Examples) -> Tensor | None:
-    """(samples,) weights by the champion's scores; None in the first round, or where mining is off.
-
-    A champion with other features than this round's cannot score these inputs.
-    """
+    """(samples,) by the champion's scores; None in the first round, or where mining is off."""
     config = context.settings.critic
-    if not config.mining or data.tuned or config.kind == "features":
+    if not config.mining or not data.is_trained:
         return None
-    used = champion(context, data.spec)
+    used = champion(context, data.spec.generator_id, data.spec.protocol)
     if used is None:
         return None
-    scores = used.critic.logits(distinct.inputs, FINAL).numpy().astype(float)
+    seen = data.seen_by(context, used, "train").distinct()
+    scores = used.critic.logits(seen.inputs, FINAL).numpy().astype(float)
     return mined_weights(distinct, scores, share=config.mining_share, weight=config.mining_weight)
 
 
 def sample_split_accuracy(context: StageContext, data: RoundData) -> Figure | None:
     """The seed's figure on this round's data (see seed_accuracy); None without a trained head."""
     config = context.settings.critic
-    if data.tuned or config.kind == "features":
+    if not data.is_trained:
         return None
     pool = Part([*data.parts["train"].surveys, *data.parts["validation"].surveys], {})
     samples = examples_of(pool.surveys, data.features, data.spec)
@@ -98,7 +116,7 @@ def _trained(
     validation, config = data.examples["validation"], context.settings.critic
     if config.kind == "features":
         return choose_baseline(validation, data.spec)
-    if data.tuned:
+    if data.features.adapters:
         return choose_epoch(validation, data.spec)
     return train(distinct, validation, data.spec, config, context.check_stop, weight)
 
@@ -112,7 +130,7 @@ def _logits_on_train(
 ) -> Array | None:
     """(samples,) as if the problems were new; None where the model cannot be taken back so far."""
     config, everything = context.settings.critic, data.examples["train"]
-    if data.tuned:
+    if data.features.adapters:
         return None
     if config.kind == "features":
         logits = trained.critic.logits(everything.inputs)
