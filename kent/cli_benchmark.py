@@ -55,7 +55,12 @@ def sandbox(attacks: Path | None, rounds: int, level: str, as_json: bool) -> int
     type=click.Choice(["visible1", "seed"]),
     help="By default critic.protocol; may be given twice.",
 )
-@click.option("--set", "sets", multiple=True, help="mbpp, or one of tasks.also; may be repeated.")
+@click.option(
+    "--set",
+    "sets",
+    multiple=True,
+    help="mbpp (the default), humaneval, humanevalplus, mbppplus, apps; may be repeated.",
+)
 @click.option("--samples", type=click.IntRange(2, 1000), help="Of each test problem.")
 @click.option("--ablation", is_flag=True, help="Also what each part of the critic is worth.")
 @json_option

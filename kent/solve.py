@@ -3,21 +3,21 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from kent.config import KentConfig
-from kent.errors import ConfigError, KentError
-from memory.records import ModelRow, ProblemRow
+from kent.errors import ConfigError
+from memory.records import ProblemRow
 from memory.store import Store
 from sandbox import ConversionError, Limits, Sandbox, Tests, from_asserts, tests_hash, tests_to_json
-from trainers.critic.candidates import kind_of
-from trainers.critic.engines import features_of
+from trainers.critic.candidates import kind_of, load_version
 from trainers.critic.features import FeatureSource
-from trainers.critic.model import Critic, load_critic
+from trainers.critic.model import Critic
 from trainers.critic.solve import Solution, pick, write_programs
+from trainers.critic.sources import Engines, version_source
 from trainers.generators import open_generator
 from trainers.generators.base import Generator, SamplingParams
+from trainers.stage import StageContext
 
 _DEFINES = re.compile(r"^[ \t]*(?:async[ \t]+)?def[ \t]+(\w+)", re.MULTILINE)
 
@@ -99,7 +99,7 @@ def solve_problem(
     """
     kind = config.critic.protocol
     generator = _generator(config)
-    row, critic = _champion(config, kind, generator.id, tell)
+    champion = _champion(config, kind, generator.id, tell)
     params = SamplingParams(
         config.generator.temperature, config.generator.top_p, config.generator.max_tokens, seed
     )
@@ -110,10 +110,19 @@ def solve_problem(
     )
     with Sandbox(workers=config.sandbox.workers or None, limits=limits) as sandbox:
         solution = pick(
-            problem, kind, programs, calls, sandbox, critic=critic,
-            features=_features(config, critic), wanted=config.critic.agreement_inputs,
+            problem, kind, programs, calls, sandbox,
+            critic=champion.critic if champion else None,
+            features=champion.features if champion else None,
+            wanted=config.critic.agreement_inputs,
         )  # fmt: skip
-    return Solved(solution, generator.id, row.id if row and critic else None)
+    return Solved(solution, generator.id, champion.id if champion else None)
+
+
+@dataclass(frozen=True)
+class _Champion:
+    id: str
+    critic: Critic
+    features: FeatureSource | None
 
 
 def _generator(config: KentConfig) -> Generator:
@@ -128,31 +137,20 @@ def _generator(config: KentConfig) -> Generator:
 
 def _champion(
     config: KentConfig, kind: str, generator_id: str, tell: Callable[[str], None]
-) -> tuple[ModelRow | None, Critic | None]:
+) -> _Champion | None:
     """The champion, if it learned from this generator's samples; else why it is not used."""
     path = config.state_dir / "kent.db"
     if not path.exists():
         tell(f"no store in {config.state_dir}: picking without a critic")
-        return None, None
+        return None
     with Store.open(path, read_only=True) as store:
         row = store.champion(kind_of(kind))
-    if row is None:
-        tell("no critic is champion yet (`kent model versions`): picking without one")
-    elif row.stale or row.generator_id != generator_id:
-        tell(f"{row.id} learned from {row.generator_id}, not {generator_id}: picking without it")
-    elif row.checkpoint and row.sha256:
-        return row, load_critic(config.state_dir / Path(row.checkpoint), row.sha256)
-    return row, None
-
-
-def _features(config: KentConfig, critic: Critic | None) -> FeatureSource | None:
-    if critic is None or critic.spec.hidden == 0:
-        return None
-    source = features_of(config, 1.0)
-    if source is None or source.id != critic.spec.feature_source:
-        raise KentError(
-            f"the critic was trained on features of {critic.spec.feature_source}, the "
-            f"configuration now names {source.id if source else 'none'}; set critic.feature_model "
-            "as it was, or train a new critic"
-        )
-    return source
+        if row is None:
+            tell("no critic is champion yet (`kent model versions`): picking without one")
+            return None
+        if row.stale or row.generator_id != generator_id:
+            tell(f"{row.id} learned from {row.generator_id}, not {generator_id}: not used")
+            return None
+        context = StageContext(store, config, config.state_dir, 0, 0, config.seed)
+        version = load_version(context, row)
+        return _Champion(row.id, version.critic, version_source(context, Engines(), row))

@@ -2,14 +2,16 @@
 
 import itertools
 import json
+from dataclasses import replace
 
 import pytest
 from scripted import context_in
 from scripted_stage import SETTINGS, basics_programs, scripted_stage
 
 from memory.maintenance import verify
+from trainers.critic.engines import open_features
 from trainers.critic.pickers import PICKERS
-from trainers.errors import GeneratorError
+from trainers.errors import GeneratorError, WeightsError
 from trainers.stage import Stopped
 
 FIGURES = (
@@ -118,7 +120,7 @@ def test_all_pooled_states_can_be_used(tmp_path, tiny_folder):
     _, mean = run_round(tmp_path / "mean", stage)
     _, all_ = run_round(tmp_path / "all", stage, SETTINGS.model_copy(update={"critic": critic}))
     wide, narrow = (s.models("critic")[0].config["spec"]["hidden"] for s in (all_, mean))
-    assert wide == 2 * narrow
+    assert wide == 3 * narrow
 
 
 def test_the_scalar_facts_can_be_left_out(tmp_path, tiny_folder):
@@ -174,3 +176,80 @@ def test_a_stop_anywhere_is_taken_up_again(tmp_path, tiny_folder, polls):
     assert len(store.models("critic")) == 1
     assert metrics["train"]["n_samples"] == 24
     assert store.query("SELECT COUNT(*) AS n FROM evaluations")[0]["n"] == EVALUATIONS
+
+
+def configured(**critic):
+    return SETTINGS.model_copy(update={"critic": SETTINGS.critic.model_copy(update=critic)})
+
+
+def test_the_baselines_train_nothing_and_are_gated_like_any_critic(tmp_path, tiny_folder):
+    stage, _ = scripted_stage(tiny_folder)
+    stage._engines = replace(stage._engines, features=open_features)
+    metrics, store = run_round(tmp_path, stage, configured(kind="features"))
+    assert metrics["promotion"]["candidate"] == "critic-0001"
+    assert store.models("critic")[0].config["spec"]["feature_source"] == "none"
+    assert not (tmp_path / "features").exists()
+
+
+def test_an_encoder_can_be_the_critic(tmp_path, tiny_folder, tiny_bert_folder):
+    stage, _ = scripted_stage(tiny_folder)
+    stage._engines = replace(stage._engines, features=open_features)
+    settings = configured(kind="encoder", encoder_model=str(tiny_bert_folder), tuning="frozen")
+    metrics, store = run_round(tmp_path, stage, settings)
+    assert metrics["verifier_pass1"]["value"] is not None
+    assert "pair" in store.models("critic")[0].config["spec"]["feature_source"]
+
+
+def test_an_encoder_that_is_not_named_is_one_clear_line(tmp_path, tiny_folder):
+    stage, _ = scripted_stage(tiny_folder)
+    stage._engines = replace(stage._engines, features=open_features)
+    with pytest.raises(WeightsError, match="critic.encoder_model"):
+        run_round(tmp_path, stage, configured(kind="encoder", tuning="frozen"))
+
+
+def test_a_tuned_critic_keeps_its_epochs_and_meets_a_champion_of_another_kind(
+    tmp_path, tiny_folder
+):
+    stage, _ = scripted_stage(tiny_folder)
+    _, store = run_round(tmp_path, stage)
+    store.set_model_status("critic-0001", "champion")
+    lora = SETTINGS.critic.lora.model_copy(update={"epochs": 2, "rank": 2})
+    settings = configured(tuning="lora", feature_model=str(tiny_folder), lora=lora)
+    metrics, store = run_round(tmp_path, stage, settings)
+    tuned = store.model("critic-0002")
+    assert tuned.config["spec"]["hidden"] == 2
+    assert len(tuned.config["adapters"]) == 2
+    assert all((tmp_path / folder).is_dir() for folder in tuned.config["adapters"])
+    assert "the champion" in metrics["promotion"]["reason"]
+    assert verify(tmp_path) == []
+
+
+def test_a_champion_of_another_generator_is_marked_stale_and_not_used(tmp_path, tiny_folder):
+    stage, generator = scripted_stage(tiny_folder)
+    _, store = run_round(tmp_path, stage)
+    store.set_model_status("critic-0001", "champion")
+    generator.id = "scripted/2"
+    metrics, store = run_round(tmp_path, stage)
+    assert "scripted/2" in store.model("critic-0001").stale
+    assert any("stale" in note for note in metrics["notes"])
+    (event,) = [one for one in store.events(level="warning") if one["kind"] == "critic.stale"]
+    assert "critic-0001" in event["message"]
+
+
+def test_from_the_second_critic_on_hard_samples_weigh_more(tmp_path, tiny_folder):
+    stage, _ = scripted_stage(tiny_folder)
+    _, store = run_round(tmp_path, stage)
+    store.set_model_status("critic-0001", "champion")
+    run_round(tmp_path, stage)
+    first, second = (one["message"] for one in store.events() if one["kind"] == "critic.trained")
+    assert " 0 of them hard" in first
+    assert " 0 of them hard" not in second
+
+
+def test_each_protocol_has_a_champion_of_its_own(tmp_path, tiny_folder):
+    stage, _ = scripted_stage(tiny_folder)
+    run_round(tmp_path, stage)
+    metrics, store = run_round(tmp_path, stage, configured(protocol="seed"))
+    assert metrics["critic"] == "critic-seed-0001"
+    assert metrics["pickers"]["visible"]["value"] is None
+    assert [row.id for row in store.models("critic")] == ["critic-0001"]
