@@ -203,7 +203,7 @@ def test_an_encoder_can_be_the_critic(tmp_path, tiny_folder, tiny_bert_folder):
 def test_an_encoder_that_is_not_named_is_one_clear_line(tmp_path, tiny_folder):
     stage, _ = scripted_stage(tiny_folder)
     stage._engines = replace(stage._engines, features=open_features)
-    with pytest.raises(WeightsError, match="critic.encoder_model"):
+    with pytest.raises(WeightsError, match=r"critic\.encoder_model"):
         run_round(tmp_path, stage, configured(kind="encoder", tuning="frozen"))
 
 
