@@ -55,7 +55,8 @@ def _nearest(key: tuple[str, ...], model: type[BaseModel]) -> str:
     near = difflib.get_close_matches(key[-1], siblings, n=1)
     if near:
         return f"did you mean {'.'.join((*key[:-1], near[0]))}?"
-    leaves = {dotted.rpartition(".")[2]: dotted for dotted in known}
+    by_depth = sorted(known, key=lambda dotted: -dotted.count("."))  # the shallowest one stays
+    leaves = {dotted.rpartition(".")[2]: dotted for dotted in by_depth}
     if guess := difflib.get_close_matches(key[-1], leaves, n=1, cutoff=0.75):
         return f"did you mean {leaves[guess[0]]}?"
     return f"known here: {', '.join(sorted(siblings))}"

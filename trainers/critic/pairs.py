@@ -110,9 +110,9 @@ class PairTokenizer:
 
 def _positions(tokenizer: Any, model: Any) -> int:
     """How many tokens the model has positions for; both sides may name a limit."""
-    table: Any = getattr(getattr(model, "embeddings", None), "position_embeddings", None)
-    # RoBERTa and its kin count positions from behind the padding token's.
+    table = getattr(getattr(model, "embeddings", None), "position_embeddings", None)
     padding = getattr(table, "padding_idx", None)
+    # RoBERTa and its kin count positions from behind the padding token's.
     unused = 0 if padding is None else padding + 1
     known = getattr(model.config, "max_position_embeddings", None)
     limit: int = tokenizer.model_max_length

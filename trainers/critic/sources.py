@@ -19,7 +19,8 @@ from trainers.critic.engines import (
 from trainers.critic.features import FeatureSource
 from trainers.critic.survey import Surveyed
 from trainers.critic.tuned import TunedScores
-from trainers.critic.tuning import TuneProblem, tune
+from trainers.critic.tuning import tune
+from trainers.critic.tuning_data import TuneProblem
 from trainers.critic.tuning_loss import LossWeights
 from trainers.errors import WeightsError
 from trainers.generators.base import Generator, Message

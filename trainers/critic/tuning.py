@@ -5,7 +5,7 @@ import json
 import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from math import ceil, isfinite
 from pathlib import Path
 from typing import Any
@@ -20,41 +20,18 @@ from trainers.critic.adapters import (
     OPTIMISER,
     EpochRecord,
     epoch_folder,
-    read_record,
     read_tensors,
     save_epoch,
 )
 from trainers.critic.backbone import default_device, free_memory
 from trainers.critic.reader import ProgramReader, ScalarHead
+from trainers.critic.tuning_data import TuneProblem, balanced, usable
 from trainers.critic.tuning_loss import LossWeights, problem_loss
 from trainers.errors import TrainerError
-from trainers.generators.base import Message
 from trainers.generators.weights import identity
 from trainers.stage import Progress
 
 MAX_GRADIENT = 1.0  # the norm that an update's gradient is cut to
-
-
-@dataclass(frozen=True)
-class TuneProblem:
-    """A problem's distinct programs with 1.0 (passed) or 0.0 and a weight above 0 for each."""
-
-    problem_id: str
-    prompt: Sequence[Message]
-    codes: list[str]
-    passed: list[float]
-    weights: list[float]
-
-    def __post_init__(self) -> None:
-        if not len(self.codes) == len(self.passed) == len(self.weights):
-            raise ValueError(f"{self.problem_id}: codes, passed and weights differ in length")
-        if not all(weight > 0 for weight in self.weights):
-            raise ValueError(f"{self.problem_id}: every program's weight must be above 0")
-
-    @property
-    def has_both(self) -> bool:
-        """True when one program passed and one did not."""
-        return 0 < sum(self.passed) < len(self.passed)
 
 
 def tune(
@@ -102,51 +79,22 @@ def tune(
             f"none of {len(data)} problems can teach the critic: each has programs of one outcome "
             "only; sample more programs or problems (critic.samples_per_problem)"
         )
-    shape = [config.model_dump(), asdict(weights), seed, str(dtype), identity_of(folder)]
-    home = out / _fingerprint(shape, problems)
+    home = out / _fingerprint(folder, problems, config, weights, f"{seed}/{dtype}")
     folders = [epoch_folder(home, number) for number in range(1, config.epochs + 1)]
     done = next((i for i, one in enumerate(folders) if not one.exists()), len(folders))
     counter = progress or Progress()
-    counter.start("fine-tune", config.epochs * len(problems), "problems", done=done * len(problems))
+    total = config.epochs * len(problems)
+    counter.start("fine-tune", total, "problems", done=done * len(problems))
     if done < len(folders):
         on = device or default_device()
         with _own_randomness(on):
             run = _Run(folder, problems, config, weights, dtype=dtype, device=on, seed=seed)
-            if done:
-                run.resume(folders[done - 1])
-            for number in range(done, config.epochs):
-                run.epoch(number, folders[number], check_stop, counter)
+            run.go(folders, done, check_stop, counter)
         del run
         free_memory()
     for one in folders:
-        read_record(one)
         (one / OPTIMISER).unlink(missing_ok=True)
     return folders
-
-
-def usable(
-    data: Sequence[TuneProblem], config: LoraConfig, weights: LossWeights, seed: int
-) -> list[TuneProblem]:
-    """The problems to learn from, at most ``max_problems``, those with both outcomes first."""
-    found = [one for one in data if one.has_both or (one.codes and not weights.ranks_only)]
-    if not config.max_problems:
-        return found
-    random.Random(f"{seed}/problems").shuffle(found)
-    return sorted(found, key=lambda one: not one.has_both)[: config.max_problems]
-
-
-def balanced(passed: Sequence[float], count: int, chance: random.Random) -> list[int]:
-    """Draw at most ``count`` programs, half of them passing where there are enough; sorted."""
-    won = [i for i, outcome in enumerate(passed) if outcome > 0.5]
-    lost = [i for i, outcome in enumerate(passed) if outcome <= 0.5]
-    losing = min(len(lost), max(count // 2, count - len(won)))
-    winning = min(len(won), count - losing)
-    return sorted(chance.sample(won, winning) + chance.sample(lost, losing))
-
-
-def identity_of(folder: Path) -> str:
-    """The model's name and what it weighs in."""
-    return identity(str(folder), folder.parent)
 
 
 class _Run:
@@ -175,7 +123,20 @@ class _Run:
         self._optimiser = torch.optim.AdamW(groups, weight_decay=config.weight_decay)
         self._parameters = [one for group in groups for one in group["params"]]
 
-    def resume(self, folder: Path) -> None:
+    def go(
+        self,
+        folders: Sequence[Path],
+        done: int,
+        check_stop: Callable[[], None],
+        progress: Progress,
+    ) -> None:
+        """Run all epochs but the ``done`` first ones, each into its folder."""
+        if done:
+            self._resume(folders[done - 1])
+        for number in range(done, len(folders)):
+            self._epoch(number, folders[number], check_stop, progress)
+
+    def _resume(self, folder: Path) -> None:
         """Take up the state that an epoch ended with."""
         from peft import set_peft_model_state_dict
 
@@ -187,7 +148,7 @@ class _Run:
             whole["state"].setdefault(int(number), {})[key] = tensor
         self._optimiser.load_state_dict(whole)
 
-    def epoch(
+    def _epoch(
         self, number: int, folder: Path, check_stop: Callable[[], None], progress: Progress
     ) -> None:
         """Pass once over the problems and save the result."""
@@ -286,7 +247,16 @@ def _seed_of(seed: int, part: str) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed}/{part}".encode()).digest()[:4], "big")
 
 
-def _fingerprint(shape: list[Any], problems: Sequence[TuneProblem]) -> str:
+def _fingerprint(
+    folder: Path,
+    problems: Sequence[TuneProblem],
+    config: LoraConfig,
+    weights: LossWeights,
+    how: str,
+) -> str:
+    """Name a run by all that shapes its result, 16 hexadecimal digits."""
+    model = identity(str(folder), folder.parent)
+    shape = [model, config.model_dump(), asdict(weights), how]
     digest = hashlib.sha256(json.dumps(shape, sort_keys=True).encode())
     for problem in problems:
         digest.update(json.dumps(asdict(problem)).encode())

@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 from tiny_bert import save_tiny_bert
 
 from trainers.config import LoraConfig
-from trainers.critic.adapters import content_hash, read_record
-from trainers.critic.packing import OPENING, packed_row
+from trainers.critic.adapters import ADAPTER, content_hash, read_record, read_tensors
+from trainers.critic.packing import packed_row
 from trainers.critic.reader import ProgramReader
 from trainers.critic.tuned import TunedScores
-from trainers.critic.tuning import TuneProblem, balanced, tune
+from trainers.critic.tuning import tune
+from trainers.critic.tuning_data import TuneProblem, balanced
 from trainers.critic.tuning_loss import LossWeights, problem_loss
 from trainers.errors import CheckpointError, TrainerError, WeightsError
 from trainers.generators.base import Message
@@ -21,7 +22,7 @@ from trainers.stage import Progress, Stopped
 
 MARKER = "return"
 QUICK = LoraConfig(
-    rank=4, alpha=16, dropout=0.1, learning_rate=1e-2, head_learning_rate=0.1, epochs=3,
+    rank=4, alpha=16, dropout=0.1, learning_rate=3e-3, head_learning_rate=0.1, epochs=3,
     gradient_accumulation=2, programs_per_step=6,
 )  # fmt: skip
 ALL = LossWeights(pointwise=1.0, pairwise=1.0, listwise=0.5)
@@ -45,7 +46,7 @@ def problems(count: int, seed: int) -> list[TuneProblem]:
 
 def tuned(folder, out, data=None, config=QUICK, dtype=torch.float32, weights=ALL, **more):
     return tune(
-        folder, data or problems(16, 0), out, config, weights,
+        folder, data or problems(6, 0), out, config, weights,
         dtype=dtype, device="cpu", seed=3, **more,
     )  # fmt: skip
 
@@ -62,15 +63,15 @@ def bert(tmp_path_factory):
 @pytest.fixture(scope="module", params=["decoder", "encoder"])
 def run(request, tmp_path_factory, tiny_folder, bert):
     folder = tiny_folder if request.param == "decoder" else bert
-    config = QUICK.model_copy(update={"epochs": 5})
+    config = QUICK.model_copy(update={"epochs": 4})
     out = tmp_path_factory.mktemp(request.param)
-    return folder, tuned(folder, out, problems(40, 0), config)
+    return folder, tuned(folder, out, problems(24, 0), config)
 
 
 def test_tuning_lowers_the_loss_and_ranks_programs_of_unseen_problems(run):
     folder, adapters = run
     losses = [read_record(one).loss for one in adapters]
-    assert len(losses) == 5
+    assert len(losses) == 4
     assert losses[-1] < 0.5 * losses[0]
     unseen, right = problems(20, 1), 0
     with scores(folder, adapters) as source:
@@ -88,11 +89,11 @@ def test_a_score_is_the_same_alone_packed_and_as_it_was_in_training(run):
         together = many.extract(prompt, CODES)
         alone = torch.cat([few.extract(prompt, [code]) for code in CODES])
         in_twos = few.extract(prompt, CODES)
-        many._adapted.set_adapter("adapter4")
+        many._adapted.set_adapter("adapter3")
         vectors = many._reader.in_one_pass(prompt, CODES, "mean")
         trained = many._heads[-1](vectors)
     close = {"rtol": 1e-3, "atol": 1e-4}
-    assert together.shape == (len(CODES), 5)
+    assert together.shape == (len(CODES), 4)
     assert together.dtype == torch.float32
     torch.testing.assert_close(together, alone, **close)
     torch.testing.assert_close(together, in_twos, **close)
@@ -110,6 +111,7 @@ def test_the_columns_are_the_epochs_and_the_id_is_their_content(run):
         two, one = both.extract(prompt, CODES), last.extract(prompt, CODES)
     torch.testing.assert_close(two[:, 1:], one)
     assert not torch.allclose(two[:, 0], two[:, 1])
+    assert all("lora_" in name for name in read_tensors(adapters[-1] / ADAPTER))
 
 
 @pytest.mark.parametrize("kind", ["decoder", "encoder"])
@@ -119,21 +121,24 @@ def test_a_cut_leaves_whole_epochs_and_the_rest_is_as_if_uncut(tmp_path, tiny_fo
     polls = iter(range(100))
 
     def cut():
-        if next(polls) == 12:  # 8 updates an epoch: within the second
+        if next(polls) == 4:  # 3 updates an epoch: within the second
             raise Stopped
 
     with pytest.raises(Stopped):
         tuned(folder, tmp_path / "cut", check_stop=cut)
     (home,) = (tmp_path / "cut").iterdir()
     assert [one.name for one in home.iterdir()] == ["epoch-1"]
+    (home / ".epoch-2.writing").mkdir()  # as a kill in the middle of writing leaves it
+    (home / ".epoch-2.writing" / ADAPTER).write_bytes(b"half")
     progress = Progress()
     resumed = tuned(folder, tmp_path / "cut", progress=progress)
-    assert (progress.done, progress.total) == (48, 48)
+    assert (progress.done, progress.total) == (18, 18)
     prompt = (Message("user", "Solve it."),)
     with scores(folder, whole) as one, scores(folder, resumed) as other:
         found = [source.extract(prompt, CODES) for source in (one, other)]
     torch.testing.assert_close(found[0], found[1], rtol=1e-5, atol=1e-6)
-    assert not list((tmp_path / "cut").rglob("optimiser*"))
+    assert sorted(one.name for one in home.iterdir()) == ["epoch-1", "epoch-2", "epoch-3"]
+    assert not list(home.rglob("optimiser*"))
 
 
 def test_what_is_done_is_not_done_again_and_other_data_are_another_run(tmp_path, tiny_folder):
@@ -201,7 +206,6 @@ def test_a_packed_row_is_the_prompt_and_each_code_as_if_alone(tiny_folder):
             torch.testing.assert_close(own, alone[len(prompt) :], rtol=1e-4, atol=1e-5)
             torch.testing.assert_close(states[: len(prompt)], alone[: len(prompt)])
             start += len(code)
-    assert OPENING
 
 
 def by_words(scores, passed, weights, parts):
@@ -246,7 +250,6 @@ def test_a_draw_is_balanced_where_it_can_be_and_full(passed, count, seed):
     rows = balanced([float(one) for one in passed], count, random.Random(seed))
     assert len(rows) == len(set(rows)) == min(count, len(passed))
     won, lost = sum(passed[row] for row in rows), sum(not passed[row] for row in rows)
-    assert won >= min(sum(passed), count - count // 2) or won == count // 2 or won == sum(passed)
     assert abs(won - lost) <= 1 or won == sum(passed) or lost == len(passed) - sum(passed)
 
 
