@@ -51,12 +51,11 @@ def test_every_look_leaves_less_alpha_and_the_reason_says_so():
     assert "+50.0 points" in third.reason
 
 
-@pytest.mark.parametrize("alike", [0.0, 0.5])
-def test_an_equal_critic_is_promoted_in_at_most_five_percent_of_a_thousand_trials(alike):
+def test_an_equal_critic_is_promoted_in_at_most_five_percent_of_a_thousand_trials():
     random = np.random.default_rng(2)
     promoted = 0
     for seed in range(1000):
-        pair = simulate(random, 400, candidate=0.6, champion=0.6, alike=alike)
+        pair = simulate(random, 400, candidate=0.6, champion=0.6, alike=0.5)
         decision = against_champion(pair.candidate, pair.champion, alpha=0.05, looks=1, seed=seed)
         promoted += decision.decision == "promoted"
     assert promoted <= 50

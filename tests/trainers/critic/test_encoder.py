@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from feature_work import themselves, work_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scripted import context_in
@@ -116,7 +117,7 @@ def test_another_precision_is_another_source(folder, encoder):
 def test_the_cache_takes_it_as_any_feature_source(tmp_path, encoder):
     context = context_in(tmp_path)
     cache = FeatureCache(tmp_path / "f", encoder.id, encoder.dim)
-    assert fill(context, cache, encoder, [(PROMPT, CODES)]) == len(CODES)
+    assert fill(context, cache, encoder, [work_of(PROMPT, CODES)], themselves) == len(CODES)
 
 
 def test_what_is_no_encoder_is_one_clear_line(tmp_path, tiny_folder):

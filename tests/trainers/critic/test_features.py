@@ -2,11 +2,12 @@
 
 import pytest
 import torch
+from feature_work import themselves, work_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scripted import context_in
 
-from trainers.critic.feature_cache import FeatureCache, Work, feature_key, fill
+from trainers.critic.feature_cache import FeatureCache, feature_key, fill
 from trainers.critic.features import POOLED, HiddenStates
 from trainers.critic.packing import CLOSING, OPENING, QUESTION
 from trainers.errors import WeightsError
@@ -15,15 +16,6 @@ from trainers.stage import Stopped
 
 PROMPT = (Message("user", "Write a function that adds one."),)
 CODES = ["def f(x):\n    return x + 1", "", "x" * 50, "def f(x): pass", "def g(y):\n    return y"]
-
-
-def work_of(prompt, codes) -> Work:
-    return Work(prompt, {feature_key(prompt, code): code for code in codes})
-
-
-def themselves(hashes):
-    """In these tests a program is its own hash."""
-    return {text: text for text in hashes}
 
 
 def test_a_vector_is_what_a_plain_forward_pass_gives(tiny):

@@ -50,7 +50,7 @@ def test_a_round_gives_every_figure_with_its_interval(first):
     assert metrics["critic"] == "critic-0001"
     assert metrics["problem_set"] == "basics"
     assert metrics["seconds"].keys() == {
-        "sample_label", "read", "execute", "features", "train", "evaluate",
+        "sample_label", "read", "execute", "features", "train", "gate", "evaluate",
     }  # fmt: skip
     assert metrics["tokens"] == 10 * (8 * 3 + 12 * 4)
 
@@ -75,14 +75,14 @@ def test_the_model_is_saved_gated_and_walks_back_to_its_samples(first):
 
 def test_the_engine_is_left_before_the_features_are_computed(tmp_path, tiny_folder):
     stage, generator = scripted_stage(tiny_folder)
-    opened = stage._open_features
+    opened = stage._engines.features
     seen = []
 
     def watched(context):
         seen.append(generator.entered)
         return opened(context)
 
-    stage._open_features = watched
+    stage._engines = replace(stage._engines, features=watched)
     run_round(tmp_path, stage)
     assert seen == [0]
 
@@ -241,7 +241,7 @@ def test_from_the_second_critic_on_hard_samples_weigh_more(tmp_path, tiny_folder
     _, store = run_round(tmp_path, stage)
     store.set_model_status("critic-0001", "champion")
     run_round(tmp_path, stage)
-    first, second = (one["message"] for one in store.events() if one["kind"] == "critic.trained")
+    second, first = (one["message"] for one in store.events() if one["kind"] == "critic.trained")
     assert " 0 of them hard" in first
     assert " 0 of them hard" not in second
 
