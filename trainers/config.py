@@ -119,10 +119,8 @@ class CriticConfig(Section):
         True, description="let the head also see length, log-probability, syntax and majority"
     )
     feature_batch: int = Field(16, ge=1, le=1024, description="programs a forward pass")
-    pooling: Literal["mean", "question", "mean+question", "all"] = Field(
-        "mean+question",
-        description="mean: over the code's tokens; question: the last token of a question put "
-        "after it; all: also the code's last token",
+    pooling: Literal["mean", "all"] = Field(
+        "mean", description="mean: over the code's tokens; all: also the last token's states"
     )
     loss: Loss = Field(
         "pointwise+pairwise", description="what the head minimises; within problems and over all"
@@ -137,7 +135,7 @@ class CriticConfig(Section):
         60, ge=1, le=10000, description="passes over the samples, at most, for each penalty"
     )
     weight_decay: float = Field(
-        3e-3, gt=0, le=10, description="the middle one of the penalties that compete"
+        1e-3, gt=0, le=10, description="the middle one of the penalties that compete"
     )
     alpha: float = Field(0.05, gt=0, lt=1, description="of the promotion test")
     lora: LoraConfig = Field(default_factory=LoraConfig)

@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from trainers import statistics
 from trainers.config import CriticConfig
+from trainers.critic.allocation import MOST_AT_ONCE, allocate, informative_shares
 from trainers.critic.dataset import Features, examples_of
 from trainers.critic.evaluate import score
 from trainers.critic.examples import Examples
@@ -29,6 +29,7 @@ from trainers.stage import StageContext
 from trainers.tasks.splits import by_hash
 
 CURVE = (50, 100, 200)  # train problems, and then all
+STRENGTHS = (2.0, 4.0)  # of mining
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,7 @@ class _Bench:
         spec: CriticSpec | None = None,
         features: Features | None = None,
         config: dict[str, Any] | None = None,
-        alter: Callable[[Examples], Examples] = Examples.distinct,
-        weight: Callable[[Examples], Tensor | None] = lambda data: None,
+        alter: Callable[[Examples], Examples] = lambda samples: samples,
     ) -> dict[str, Any]:
         """The figures of one variant; what is not given is as configured."""
         self.context.check_stop()
@@ -56,7 +56,7 @@ class _Bench:
         }
         samples = alter(sets["train"])
         settings = self.context.settings.critic.model_copy(update=config or {})
-        trained = train(samples, sets["validation"], spec, settings, weight=weight(samples))
+        trained = train(samples, sets["validation"], spec, settings)
         return self.figures(trained, sets["validation"], sets["test"])
 
     def figures(self, trained: Trained, validation: Examples, test: Examples) -> dict[str, Any]:
@@ -94,11 +94,7 @@ def ablate(
         "loss": {str(mix): bench.row(config={"loss": mix}) for mix in MIXES},
         "balanced": {str(on): bench.row(config={"balanced": on}) for on in (True, False)},
         "mining": _mining(bench),
-        "duplicates": {
-            "counted": bench.row(),
-            "once": bench.row(alter=_once),
-            "all": bench.row(alter=lambda samples: samples),
-        },
+        "sampling": _sampling(bench),
     }
 
 
@@ -108,7 +104,7 @@ def _curve(bench: _Bench) -> dict[str, Any]:
     sizes = [size for size in CURVE if size < len(ids)] + [len(ids)]
 
     def some(size: int) -> Callable[[Examples], Examples]:
-        return lambda samples: samples.distinct().of_problems(ids[:size])
+        return lambda samples: samples.of_problems(ids[:size])
 
     return {str(size): bench.row(alter=some(size)) for size in sizes}
 
@@ -135,29 +131,58 @@ def _features(bench: _Bench, source: FeatureSource | None) -> dict[str, Any]:
 def _baseline(bench: _Bench) -> dict[str, Any]:
     spec = replace(bench.data.spec, hidden=0, scalars=NAMES, kind="features")
     nothing = Features("none", None, [])
-    seen, test = (
+    samples, seen, test = (
         examples_of(bench.data.parts[name].surveys, nothing, spec)
-        for name in ("validation", "test")
+        for name in ("train", "validation", "test")
     )
-    return bench.figures(choose_baseline(seen, spec), seen, test)
+    return bench.figures(choose_baseline(samples, seen, spec), seen, test)
 
 
 def _mining(bench: _Bench) -> dict[str, Any]:
-    """Off, and on with the scores of the critic that was trained without."""
+    """Off, and on with the scores of the critic trained without, as a next round has it."""
     config: CriticConfig = bench.context.settings.critic
-    samples = bench.data.examples["train"].distinct()
+    samples = bench.data.examples["train"]
     first = train(samples, bench.data.examples["validation"], bench.data.spec, config)
     scores = first.critic.logits(samples.inputs).numpy().astype(float)
 
-    def weight(strength: float) -> Callable[[Examples], Tensor]:
-        return lambda data: mined_weights(data, scores, share=config.mining_share, weight=strength)
+    def mined(strength: float) -> Callable[[Examples], Examples]:
+        return lambda data: replace(
+            data, weights=mined_weights(data, scores, share=config.mining_share, weight=strength)
+        )
 
-    strengths: Sequence[float] = (2.0, 4.0)
     return {"off": bench.row()} | {
-        f"weight {strength:g}": bench.row(weight=weight(strength)) for strength in strengths
+        f"weight {strength:g}": bench.row(alter=mined(strength)) for strength in STRENGTHS
     }
 
 
-def _once(samples: Examples) -> Examples:
-    distinct = samples.distinct()
-    return replace(distinct, counts=torch.ones_like(distinct.counts))
+def _sampling(bench: _Bench) -> dict[str, Any]:
+    """As many samples of every problem, against as many in all where they teach most.
+
+    The informative plan is the rule's own from the outcomes of half as many of each; both take
+    their samples from what is stored, so that a problem has at most what was drawn of it.
+    """
+    surveys = bench.data.parts["train"].surveys
+    have = [len(one.keys) for one in surveys]
+    each = max(2, min(have) // 2 * 2)
+    half = each // 2
+    outcomes = [
+        (min(half, n), int(one.passed[:half].sum())) for n, one in zip(have, surveys, strict=True)
+    ]
+    more = allocate(
+        informative_shares(outcomes),
+        half * len(surveys),
+        room=[max(0, n - half) for n in have],
+        most=MOST_AT_ONCE * half,
+    )
+    uniform = [min(each, n) for n in have]
+    informative = [min(half, n) + extra for n, extra in zip(have, more, strict=True)]
+
+    def first(counts: Sequence[int]) -> Callable[[Examples], Examples]:
+        return lambda samples: samples.take(
+            np.concatenate([rows[:n] for rows, n in zip(samples.rows, counts, strict=True)])
+        )
+
+    return {
+        f"uniform, {sum(uniform)} samples": bench.row(alter=first(uniform)),
+        f"informative, {sum(informative)} samples": bench.row(alter=first(informative)),
+    }

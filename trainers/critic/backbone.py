@@ -45,12 +45,16 @@ def kind_of(name: str | Path, config: Any) -> Kind:
 
 
 def load_model(
-    name: str | Path, dtype: torch.dtype, device: str, attention: str | None = None
+    name: str | Path,
+    dtype: torch.dtype,
+    device: str,
+    attention: str | None = None,
+    layers: int = 0,
 ) -> tuple[Any, Any]:
     """The model without its output layer or pooler, in evaluation mode, and its tokenizer.
 
     ``attention`` of None takes what the model does best; packed rows want ``sdpa``, whose masks
-    are of bool.
+    are of bool. ``layers`` above 0: at most so many are loaded, from the first.
 
     Raises:
         WeightsError: the weights or the tokenizer cannot be read.
@@ -60,11 +64,16 @@ def load_model(
 
     logging.disable_progress_bar()
     logging.set_verbosity_error()  # it reports the unused output layer
+    config = load_config(name)
+    if layers and layers < config.num_hidden_layers:
+        config.num_hidden_layers = layers
+        if getattr(config, "layer_types", None):
+            config.layer_types = config.layer_types[:layers]
     with _as_weights_error(name):
         local = _is_local(name)
         tokenizer = AutoTokenizer.from_pretrained(name, local_files_only=local)
         model = AutoModel.from_pretrained(
-            name, dtype=dtype, local_files_only=local, attn_implementation=attention
+            name, config=config, dtype=dtype, local_files_only=local, attn_implementation=attention
         )
     if getattr(model, "pooler", None) is not None:
         model.pooler = None  # unused, and in many checkpoints without trained weights

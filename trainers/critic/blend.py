@@ -48,8 +48,7 @@ def fit_blends(
         if not len(plain) or not train_set.has_both:
             continue
         with one_thread():
-            ones = torch.ones(len(plain))
-            solver = Solver(train_set, told, "pointwise+pairwise", balanced=False, weight=ones)
+            solver = Solver(train_set, told, "pointwise+pairwise", balanced=False)
             head = solver.solve(_PENALTY, _PASSES)
             calibration = calibrate(head(seen), validation.passed)
         found[picker] = Blend(names, head.weight, head.offset, calibration)

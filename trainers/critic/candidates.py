@@ -121,7 +121,7 @@ def finish(context: StageContext, row: ModelRow, trained: Trained, told: str) ->
         f"{row.id}: {told}; validation rerank gain {100 * trained.gain:+.1f} points",
         round_id=context.round_id,
         stage_run_id=context.stage_run_id,
-        data={"model": row.id, "chosen": trained.chosen.penalty, "gain": trained.gain},
+        data={"model": row.id, "chosen": list(trained.chosen.key), "gain": trained.gain},
     )
     return load_version(context, row)
 

@@ -20,8 +20,8 @@ class Examples:
     """Samples of several problems; those of one problem stand together, in the order of ``idx``.
 
     ``inputs`` is (samples, dim), ``passed`` (samples,) of 0 and 1, ``group`` (samples,) the number
-    of the sample's problem in ``problem_ids``, ``normals`` their normal forms' hashes, ``counts``
-    (samples,) how many samples each stands for.
+    of the sample's problem in ``problem_ids``, ``normals`` their normal forms' hashes, ``weights``
+    (samples,) how much each counts: how many samples it stands for, times what mining gave it.
     """
 
     problem_ids: list[str]
@@ -29,7 +29,7 @@ class Examples:
     inputs: Tensor
     passed: Tensor
     normals: list[str]
-    counts: Tensor
+    weights: Tensor
 
     @cached_property
     def rows(self) -> Rows:
@@ -62,7 +62,7 @@ class Examples:
             inputs=self.inputs[rows],
             passed=self.passed[rows],
             normals=[self.normals[number] for number in kept.tolist()],
-            counts=self.counts[rows],
+            weights=self.weights[rows],
         )
 
     def of_problems(self, wanted: Sequence[str]) -> "Examples":
@@ -72,15 +72,15 @@ class Examples:
         return self.take(np.concatenate([self.rows[i] for i in numbers] or [np.empty(0, int)]))
 
     def distinct(self) -> "Examples":
-        """One sample of each normal form and outcome of a problem, with their number as count."""
+        """One sample of each normal form and outcome of a problem, with their summed weight."""
         first: dict[tuple[int, str, float], int] = {}
-        counts: dict[int, float] = {}
+        weights: dict[int, float] = {}
         told = zip(self.group.tolist(), self.normals, self.passed.tolist(), strict=True)
         for number, key in enumerate(told):
             place = first.setdefault(key, number)
-            counts[place] = counts.get(place, 0.0) + float(self.counts[number])
-        kept = self.take(np.array(sorted(counts), dtype=np.int64))
-        return replace(kept, counts=torch.tensor([counts[place] for place in sorted(counts)]))
+            weights[place] = weights.get(place, 0.0) + float(self.weights[number])
+        kept = self.take(np.array(sorted(weights), dtype=np.int64))
+        return replace(kept, weights=torch.tensor([weights[place] for place in sorted(weights)]))
 
 
 def assemble(
@@ -106,5 +106,5 @@ def assemble(
         inputs=torch.cat([hidden, torch.cat(facts) if facts else torch.empty(0, len(scalars))], 1),
         passed=torch.cat(passed) if passed else torch.empty(0),
         normals=[normal for one in surveys for normal in one.normals],
-        counts=torch.ones(len(keys)),
+        weights=torch.ones(len(keys)),
     )

@@ -4,6 +4,8 @@ So are the gradient-free baselines that every trained critic must beat, and the 
 that was tuned as a whole.
 """
 
+from dataclasses import replace
+
 import torch
 
 from trainers.critic.examples import Examples
@@ -15,18 +17,20 @@ from trainers.critic.train import Trained, choose
 BASELINES = (("majority", 1.0), ("mean_logprob", 1.0), ("sum_logprob", 1.0), ("log_tokens", -1.0))
 
 
-def choose_baseline(validation: Examples, spec: CriticSpec) -> Trained:
+def choose_baseline(samples: Examples, validation: Examples, spec: CriticSpec) -> Trained:
     """Take the baseline with the highest rerank gain on validation; calibrated there.
 
     Args:
-        validation: with inputs of ``scalars.NAMES`` alone.
+        samples: of the train problems: nothing is learned from them.
+        validation: of others; both with inputs of ``scalars.NAMES`` alone.
         spec: goes into the critic.
     """
     heads = [
-        (float(number), _column(len(NAMES), NAMES.index(name), sign))
+        ((float(number),), _column(len(NAMES), NAMES.index(name), sign))
         for number, (name, sign) in enumerate(BASELINES)
     ]
-    return choose(heads, Standardiser.none(len(NAMES)), validation, spec)
+    chosen = choose(heads, Standardiser.none(len(NAMES)), validation, spec)
+    return replace(chosen, train_logits=chosen.critic.logits(samples.inputs).numpy().astype(float))
 
 
 def choose_epoch(validation: Examples, spec: CriticSpec) -> Trained:
@@ -36,7 +40,7 @@ def choose_epoch(validation: Examples, spec: CriticSpec) -> Trained:
         validation: with one column of logits an epoch.
         spec: goes into the critic; ``hidden`` is the number of epochs.
     """
-    heads = [(float(epoch + 1), _column(spec.hidden, epoch, 1.0)) for epoch in range(spec.hidden)]
+    heads = [((epoch + 1.0,), _column(spec.hidden, epoch, 1.0)) for epoch in range(spec.hidden)]
     return choose(heads, Standardiser.none(spec.hidden), validation, spec)
 
 

@@ -16,7 +16,7 @@ def mined_weights(data: Examples, scores: Array, *, share: float, weight: float)
     within a problem, mining moves weight inside problems and between none.
 
     Args:
-        data: the train samples, each normal form once.
+        data: the train samples.
         scores: (samples,) of the critic in use.
         share: of a problem's samples of one outcome, above 0.
         weight: what a hard sample counts against 1.

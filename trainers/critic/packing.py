@@ -13,8 +13,6 @@ from trainers.generators.base import Message
 # Changes when the same program would get other tokens: part of every feature source's id.
 TEMPLATE = "fenced/v1"
 OPENING, CLOSING = "```python\n", "\n```"
-QUESTION = "Does this program do what was asked, on every input? Answer with one word, Yes or No."
-_MARK = "\x1f"
 MAX_PROMPT_TOKENS = 1536
 MAX_CODE_TOKENS = 640
 PACK_TOKENS = 1024  # a forward pass; attention within it grows with the square
@@ -24,29 +22,20 @@ PACK_TOKENS = 1024  # a forward pass; attention within it grows with the square
 class Layout:
     """Where the programs of a row lie: ``owner`` and ``place``, each (tokens,), count from 0.
 
-    ``owner`` is the number of the program that a token belongs to, ``place`` where in it. The last
-    ``after`` tokens of each are what was put behind the program.
+    ``owner`` is the number of the program that a token belongs to, ``place`` where in it.
     """
 
     owner: Tensor
     place: Tensor
     programs: int
-    after: int = 0
 
     @classmethod
-    def of(cls, codes: Sequence[Sequence[int]], after: int = 0) -> Self:
+    def of(cls, codes: Sequence[Sequence[int]]) -> Self:
         """The programs one behind the other, without padding."""
         sizes = torch.tensor([len(code) for code in codes])
         owner = torch.repeat_interleave(torch.arange(len(codes)), sizes)
         place = torch.arange(len(owner)) - (sizes.cumsum(0) - sizes)[owner]
-        return cls(owner, place, len(codes), after)
-
-    @property
-    def code_owner(self) -> Tensor:
-        """(tokens,) ``owner``, and -1 for what stands behind a program."""
-        sizes = torch.bincount(self.owner, minlength=self.programs)
-        behind = self.place >= (sizes - self.after)[self.owner]
-        return torch.where(behind, -1, self.owner)
+        return cls(owner, place, len(codes))
 
     def seen(self, prompt_length: int) -> Tensor:
         """(tokens, prompt + tokens) of bool: a token sees the prompt and its program up to it."""
@@ -77,18 +66,6 @@ def code_ids(tokenizer: Any, code: str) -> list[int]:
     return ids
 
 
-def question_ids(tokenizer: Any) -> list[int]:
-    """Tokenise what stands between the end of the program and the answer to the question."""
-    turns = [("user", "-"), ("assistant", _MARK), ("user", QUESTION)]
-    text: str = tokenizer.apply_chat_template(
-        [{"role": role, "content": content} for role, content in turns],
-        tokenize=False,
-        add_generation_prompt=True,
-    )
-    ids: list[int] = tokenizer(text.rpartition(_MARK)[2], add_special_tokens=False)["input_ids"]
-    return ids
-
-
 def packs(codes: Sequence[list[int]], programs: int) -> Iterator[list[list[int]]]:
     """Cut the codes, in order, into rows of about ``PACK_TOKENS``, at most ``programs`` in each."""
     pack: list[list[int]] = []
@@ -103,16 +80,9 @@ def packs(codes: Sequence[list[int]], programs: int) -> Iterator[list[list[int]]
 
 
 def packed_states(
-    model: Any,
-    tokenizer: Any,
-    prompt: Sequence[Message],
-    codes: Sequence[str],
-    programs: int,
-    after: Sequence[int] = (),
+    model: Any, tokenizer: Any, prompt: Sequence[Message], codes: Sequence[str], programs: int
 ) -> Iterator[tuple[Layout, tuple[Tensor, ...]]]:
     """Run a decoder over the codes; the prompt is run once and its keys and values are kept.
-
-    ``after`` are tokens that are put behind every program, such as a question about it.
 
     Yields:
         A row's layout and the hidden states of its code tokens at every layer, embeddings first,
@@ -120,8 +90,8 @@ def packed_states(
     """
     before = prompt_ids(tokenizer, prompt)
     cache = model(torch.tensor([before], device=model.device), use_cache=True).past_key_values
-    for pack in packs([[*code_ids(tokenizer, code), *after] for code in codes], programs):
-        layout = Layout.of(pack, len(after))
+    for pack in packs([code_ids(tokenizer, code) for code in codes], programs):
+        layout = Layout.of(pack)
         hidden = model(
             torch.tensor([list(chain(*pack))], device=model.device),
             attention_mask=layout.seen(len(before))[None, None].to(model.device),

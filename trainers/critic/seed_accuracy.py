@@ -26,7 +26,7 @@ def accuracy_figure(scores: Scores, seed: int) -> Figure:
 
 
 def accuracy_by_sample(
-    samples: Examples, spec: CriticSpec, config: CriticConfig, penalty: float, seed: int
+    samples: Examples, spec: CriticSpec, config: CriticConfig, seed: int
 ) -> Figure:
     """Train on four fifths of the samples, whatever their problem, and measure on the last fifth.
 
@@ -34,11 +34,10 @@ def accuracy_by_sample(
         samples: all samples of train and validation problems.
         spec: of the critic.
         config: its training.
-        penalty: the one that was chosen.
         seed: of the split.
     """
     held = np.random.default_rng(seed).random(len(samples.passed)) < _HELD_BACK
     inside, outside = samples.take(np.flatnonzero(~held)), samples.take(np.flatnonzero(held))
     if not inside.has_both or not len(outside.passed):
         return Figure(None, None, None, 0)
-    return accuracy_figure(score(fit(inside, spec, config, penalty), outside), seed)
+    return accuracy_figure(score(fit(inside, spec, config), outside), seed)

@@ -37,28 +37,25 @@ class Solver:
     - listwise: -log of the softmax mass on a problem's passing samples, as ListNet (Cao et al.
       2007) with pass and fail for relevance, averaged over the problems with both outcomes.
 
-    A sample weighs its count times its ``weight``. All of it is convex but the listwise loss of
+    A sample counts by its weight. All of it is convex but the listwise loss of
     problems with several passing samples, which the penalty and the start at zero keep well
     behaved: the same data give the same head.
     """
 
-    def __init__(
-        self, data: Examples, inputs: Tensor, loss: Loss, *, balanced: bool, weight: Tensor
-    ) -> None:
+    def __init__(self, data: Examples, inputs: Tensor, loss: Loss, *, balanced: bool) -> None:
         """Prepare to solve.
 
         Args:
-            data: outcomes, groups and counts of the samples.
+            data: outcomes, groups and weights of the samples.
             inputs: (samples, dim) standardised inputs.
             loss: which losses are summed.
             balanced: see above.
-            weight: (samples,) beside the counts, such as those of mined samples.
         """
         self._inputs, self._passed = inputs.double(), data.passed.double()
         self._weight = torch.zeros(inputs.shape[1], dtype=torch.double, requires_grad=True)
         self._offset = torch.zeros((), dtype=torch.double, requires_grad=True)
         self._parts = loss.split("+")
-        weights = (data.counts * weight).double()
+        weights = data.weights.double()
         self._group, self._n_groups = data.group, len(data.problem_ids)
         self._share = _point_share(data, weights, balanced)
         self._pairs = _pairs_of(data, weights)

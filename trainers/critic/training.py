@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-import numpy as np
-from numpy.typing import NDArray
+import torch
 from torch import Tensor
 
 from memory.records import Figure
@@ -17,10 +16,8 @@ from trainers.critic.mining import mined_weights
 from trainers.critic.model import FINAL, Blend, CriticSpec
 from trainers.critic.seed_accuracy import accuracy_by_sample
 from trainers.critic.sources import Engines, Prompts, version_features
-from trainers.critic.train import Trained, cross_fitted_logits, held_out_logits, train
+from trainers.critic.train import Trained, held_out_logits, train
 from trainers.stage import StageContext
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -71,83 +68,58 @@ def train_candidate(context: StageContext, data: RoundData) -> Version:
     data it gives the same critic under the same model row.
     """
     context.progress.start("train", 0, "")
+    samples = data.examples["train"]
     keys = [key for one in data.parts["train"].surveys for key in one.keys]
     row = begin(context, data.spec, keys, data.features.adapters)
-    distinct = data.examples["train"].distinct()
-    weight = hard_weights(context, data, distinct)
-    trained = _trained(context, data, distinct, weight)
-    logits = _logits_on_train(context, data, distinct, trained, weight)
-    blends = _blends(data, trained, logits)
+    hard = hard_weights(context, data)
+    trained = _trained(context, data, hard)
+    blends = _blends(data, trained)
     trained = replace(trained, critic=replace(trained.critic, blends=blends))
-    mined = 0 if weight is None else int((weight > 1).sum())
     told = (
-        f"{len(keys)} samples of {len(distinct.problem_ids)} problems, {len(distinct.passed)} "
-        f"distinct, {mined} of them hard; chosen {trained.chosen.penalty:g}"
+        f"{len(keys)} samples of {len(samples.problem_ids)} problems, "
+        f"{len(samples.distinct().passed)} distinct, {int((hard > 1).sum())} hard; "
+        f"chosen {', '.join(f'{one:g}' for one in trained.chosen.key)}"
     )
     return finish(context, row, trained, told)
 
 
-def hard_weights(context: StageContext, data: RoundData, distinct: Examples) -> Tensor | None:
-    """(samples,) by the champion's scores; None in the first round, or where mining is off."""
-    config = context.settings.critic
-    if not config.mining or not data.is_trained:
-        return None
+def hard_weights(context: StageContext, data: RoundData) -> Tensor:
+    """(train samples,) by the champion's scores; 1 in the first round, and where mining is off."""
+    config, samples = context.settings.critic, data.examples["train"]
     used = champion(context, data.spec.generator_id, data.spec.protocol)
-    if used is None:
-        return None
-    seen = data.seen_by(context, used, "train").distinct()
+    if not config.mining or not data.is_trained or used is None:
+        return torch.ones(len(samples.passed))
+    seen = data.seen_by(context, used, "train")
     scores = used.critic.logits(seen.inputs, FINAL).numpy().astype(float)
-    return mined_weights(distinct, scores, share=config.mining_share, weight=config.mining_weight)
+    return mined_weights(samples, scores, share=config.mining_share, weight=config.mining_weight)
 
 
 def sample_split_accuracy(context: StageContext, data: RoundData) -> Figure | None:
     """The seed's figure on this round's data (see seed_accuracy); None without a trained head."""
-    config = context.settings.critic
     if not data.is_trained:
         return None
-    pool = Part([*data.parts["train"].surveys, *data.parts["validation"].surveys], {})
-    samples = examples_of(pool.surveys, data.features, data.spec)
-    return accuracy_by_sample(samples, data.spec, config, config.weight_decay, context.seed)
+    surveys = [*data.parts["train"].surveys, *data.parts["validation"].surveys]
+    samples = examples_of(surveys, data.features, data.spec)
+    return accuracy_by_sample(samples, data.spec, context.settings.critic, context.seed)
 
 
-def _trained(
-    context: StageContext, data: RoundData, distinct: Examples, weight: Tensor | None
-) -> Trained:
-    validation, config = data.examples["validation"], context.settings.critic
+def _trained(context: StageContext, data: RoundData, hard: Tensor) -> Trained:
+    samples, validation = data.examples["train"], data.examples["validation"]
+    config = context.settings.critic
     if config.kind == "features":
-        return choose_baseline(validation, data.spec)
+        return choose_baseline(samples, validation, data.spec)
     if data.features.adapters:
         return choose_epoch(validation, data.spec)
-    return train(distinct, validation, data.spec, config, context.check_stop, weight)
+    weighted = replace(samples, weights=hard)
+    return train(weighted, validation, data.spec, config, context.check_stop)
 
 
-def _logits_on_train(
-    context: StageContext,
-    data: RoundData,
-    distinct: Examples,
-    trained: Trained,
-    weight: Tensor | None,
-) -> Array | None:
-    """(samples,) as if the problems were new; None where the model cannot be taken back so far."""
-    config, everything = context.settings.critic, data.examples["train"]
-    if data.features.adapters:
-        return None
-    if config.kind == "features":
-        logits = trained.critic.logits(everything.inputs)
-    else:
-        logits = cross_fitted_logits(
-            distinct, everything, data.spec, config, trained.chosen.penalty, weight,
-            context.check_stop,
-        )  # fmt: skip
-    return logits.numpy().astype(float)
-
-
-def _blends(data: RoundData, trained: Trained, logits: Array | None) -> dict[str, Blend]:
+def _blends(data: RoundData, trained: Trained) -> dict[str, Blend]:
     """Fitted on train problems; for a tuned model, which knows these by heart, on validation."""
     validation = data.examples["validation"]
     held = held_out_logits(trained.critic, validation).numpy().astype(float)
     seen = data.parts["validation"].signals() | {"logit": held}
-    if logits is None:
+    if trained.train_logits is None:
         return fit_blends(validation, seen, validation, seen)
-    told = data.parts["train"].signals() | {"logit": logits}
+    told = data.parts["train"].signals() | {"logit": trained.train_logits}
     return fit_blends(data.examples["train"], told, validation, seen)

@@ -68,7 +68,7 @@ def test_the_ablation_and_the_speed_are_measured(measured):
     metrics, *_ = measured
     tables = metrics["ablation"]["visible1"]
     assert tables.keys() == {
-        "train_problems", "features", "loss", "balanced", "mining", "duplicates",
+        "train_problems", "features", "loss", "balanced", "mining", "sampling",
     }  # fmt: skip
     for table in tables.values():
         for row in table.values():

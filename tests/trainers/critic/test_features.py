@@ -6,10 +6,11 @@ from feature_work import themselves, work_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scripted import context_in
+from transformers import AutoModel
 
 from trainers.critic.feature_cache import FeatureCache, feature_key, fill
 from trainers.critic.features import POOLED, HiddenStates
-from trainers.critic.packing import CLOSING, OPENING, QUESTION
+from trainers.critic.packing import CLOSING, OPENING
 from trainers.errors import WeightsError
 from trainers.generators.base import Message
 from trainers.stage import Stopped
@@ -18,21 +19,19 @@ PROMPT = (Message("user", "Write a function that adds one."),)
 CODES = ["def f(x):\n    return x + 1", "", "x" * 50, "def f(x): pass", "def g(y):\n    return y"]
 
 
-def test_a_vector_is_what_a_plain_forward_pass_gives(tiny):
+def test_a_vector_is_what_a_plain_pass_through_the_whole_model_gives(tiny, tiny_folder):
+    whole = AutoModel.from_pretrained(tiny_folder)
     with tiny:
         found = tiny.extract(PROMPT, CODES)
         for code, vector in zip(CODES, found, strict=True):
             ids = tiny._tokenizer(f"<|user|>{PROMPT[0].content}<|assistant|>")["input_ids"]
             body = tiny._tokenizer(OPENING + code + CLOSING)["input_ids"]
-            question = tiny._tokenizer(f"<|user|>{QUESTION}<|assistant|>")["input_ids"]
             with torch.inference_mode():
-                states = tiny._model(
-                    torch.tensor([ids + body + question]), output_hidden_states=True
-                ).hidden_states
+                states = whole(torch.tensor([ids + body]), output_hidden_states=True).hidden_states
             expected = []
-            for layer in (1, 2, 3, 3, 4):
-                own = states[layer][0, len(ids) : len(ids + body)]
-                expected += [own[-1], own.mean(0), states[layer][0, -1]]
+            for layer in (4, 5):
+                own = states[layer][0, len(ids) :]
+                expected += [own[-1], own.mean(0)]
             torch.testing.assert_close(vector, torch.cat(expected), rtol=1e-4, atol=1e-5)
 
 
@@ -51,11 +50,9 @@ def test_a_vector_does_not_depend_on_its_neighbours(tiny_folder, codes, size):
 
 def test_a_pooling_chooses_its_columns_of_every_layer(tiny):
     width = 32
-    mean, question = tiny.columns("mean"), tiny.columns("question")
-    assert mean[: width + 1] == [*range(width, 2 * width), 4 * width]
-    assert question[0] == 2 * width
-    assert len(mean) == len(question) == tiny.dim // len(POOLED)
-    assert tiny.columns("mean+question") == sorted(mean + question)
+    mean = tiny.columns("mean")
+    assert mean == [*range(width, 2 * width), *range(3 * width, 4 * width)]
+    assert len(mean) == tiny.dim // len(POOLED)
     assert tiny.columns("all") == list(range(tiny.dim))
 
 

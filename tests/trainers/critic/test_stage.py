@@ -120,7 +120,7 @@ def test_all_pooled_states_can_be_used(tmp_path, tiny_folder):
     _, mean = run_round(tmp_path / "mean", stage)
     _, all_ = run_round(tmp_path / "all", stage, SETTINGS.model_copy(update={"critic": critic}))
     wide, narrow = (s.models("critic")[0].config["spec"]["hidden"] for s in (all_, mean))
-    assert wide == 3 * narrow
+    assert wide == 2 * narrow
 
 
 def test_the_scalar_facts_can_be_left_out(tmp_path, tiny_folder):

@@ -14,6 +14,7 @@ from trainers.config import CriticConfig
 from trainers.critic.calibrate import calibrate, reliability
 from trainers.critic.evaluate import critic_figures, no_critic_figures, score, score_held_out
 from trainers.critic.examples import Examples
+from trainers.critic.mining import mined_weights
 from trainers.critic.model import (
     CriticSpec,
     Standardiser,
@@ -22,12 +23,7 @@ from trainers.critic.model import (
 )
 from trainers.critic.ranking import gains, oracle, picked, rates
 from trainers.critic.solver import MIXES, Solver
-from trainers.critic.train import (
-    PENALTIES,
-    cross_fitted_logits,
-    fold_of,
-    train,
-)
+from trainers.critic.train import PENALTIES, SECOND, fold_of, train
 from trainers.errors import CheckpointError
 
 HIDDEN, FACTS = 12, ("a", "b")
@@ -49,7 +45,7 @@ def synthetic(problems: int, samples: int, seed: int, signal: float = 2.0, name=
         inputs=torch.tensor(inputs.reshape(n, -1), dtype=torch.float32),
         passed=torch.tensor(passed.reshape(n), dtype=torch.float32),
         normals=[str(i) for i in range(n)],
-        counts=torch.ones(n),
+        weights=torch.ones(n),
     )
 
 
@@ -81,8 +77,7 @@ def test_the_same_data_give_the_same_critic_to_the_bit(trained):
 def test_a_head_is_the_minimum_of_its_loss():
     data = synthetic(30, 6, 0)
     inputs = Standardiser.fit(data.inputs, HIDDEN)(data.inputs)
-    ones = torch.ones(len(data.passed))
-    solver = Solver(data, inputs, "pointwise+pairwise", balanced=False, weight=ones)
+    solver = Solver(data, inputs, "pointwise+pairwise", balanced=False)
     solver.solve(0.01, 500)
     weight, offset = solver._weight.detach(), solver._offset.detach()
     best = _loss_of(data, inputs, weight, offset, 0.01)
@@ -216,7 +211,7 @@ def test_training_without_validation_problems_keeps_the_most_regularised_head():
     empty = synthetic(1, 2, 0)
     nothing = empty.take(np.empty(0, dtype=np.int64))
     trained = train(synthetic(20, 4, 0), nothing, SPEC, CONFIG)
-    assert trained.chosen.penalty == max(PENALTIES) * CONFIG.weight_decay
+    assert trained.chosen.key == (max(PENALTIES), max(SECOND))
     assert trained.gain == 0.0
 
 
@@ -233,28 +228,56 @@ def test_duplicates_weigh_as_much_as_they_are_many():
     rows = np.concatenate([np.repeat(own, 1 + own % 3) for own in data.rows])
     repeated = data.take(rows)
     distinct = repeated.distinct()
-    assert distinct.counts.sum() == len(rows)
+    assert distinct.weights.sum() == len(rows)
     assert len(distinct.passed) == len(data.passed)
     for loss in MIXES:
         standard = Standardiser.fit(repeated.inputs, HIDDEN)
         both = [
-            Solver(
-                one, standard(one.inputs), loss, balanced=True, weight=torch.ones(len(one.passed))
-            )
-            for one in (repeated, distinct)
+            Solver(one, standard(one.inputs), loss, balanced=True) for one in (repeated, distinct)
         ]
         first, second = (solver.solve(0.01, 300).weight for solver in both)
         torch.testing.assert_close(first, second, rtol=0, atol=2e-3)
 
 
-def test_a_cross_fitted_logit_does_not_know_its_own_problem():
-    data = synthetic(40, 6, 0)
-    base = cross_fitted_logits(data, data, SPEC, CONFIG, 0.01)
+def test_a_train_logit_does_not_know_its_own_problem():
+    data, validation = synthetic(40, 6, 0), synthetic(20, 6, 1, name="v")
+    base = train(data, validation, SPEC, CONFIG)
     turned = data.passed.clone()
     turned[data.rows[7]] = 1 - turned[data.rows[7]]
-    other = cross_fitted_logits(replace(data, passed=turned), data, SPEC, CONFIG, 0.01)
-    assert torch.equal(base[data.rows[7]], other[data.rows[7]])
-    assert not torch.equal(base, other)
+    other = train(replace(data, passed=turned), validation, SPEC, CONFIG)
+    assert base.chosen.key == other.chosen.key
+    own = data.rows[7]
+    # The second step learned from what the first says of other problems, which did see this one:
+    # that may stretch all of its logits alike, but tells nothing of its samples.
+    first, second = base.train_logits[own], other.train_logits[own]
+    assert np.corrcoef(first, second)[0, 1] > 0.999
+    learned = base.critic.logits(data.inputs).numpy()[own]
+    unlearned = other.critic.logits(data.inputs).numpy()[own]
+    assert np.corrcoef(learned, unlearned)[0, 1] < 0.999
+
+
+@pytest.mark.parametrize(("hidden", "facts"), [(HIDDEN, ()), (0, FACTS)])
+def test_a_critic_of_hidden_states_or_facts_alone_learns_too(hidden, facts):
+    def cut(data):
+        inputs = data.inputs[:, :HIDDEN] if hidden else data.inputs[:, [0, HIDDEN]]
+        return replace(data, inputs=inputs)
+
+    spec = CriticSpec("scripted/1", "visible1/v1", "tiny", "mean", hidden, facts)
+    sets = synthetic(80, 8, 0), synthetic(60, 8, 1, name="v"), synthetic(100, 8, 2, name="t")
+    train_set, validation, test = map(cut, sets)
+    trained = train(train_set, validation, spec, CONFIG)
+    assert critic_figures(score(trained.critic, test), seed=0)["auc_within_problem"].low > 0.7
+    assert trained.train_logits is not None
+    assert len(trained.train_logits) == len(train_set.passed)
+
+
+def test_hard_samples_pull_the_head_their_way():
+    data, validation = synthetic(60, 8, 0), synthetic(30, 8, 1, name="v")
+    scores = data.inputs[:, 1].numpy().astype(float)  # a champion that ranks by what means nothing
+    weights = mined_weights(data, scores, share=0.25, weight=8.0)
+    plain = train(data, validation, SPEC, CONFIG).critic
+    mined = train(replace(data, weights=weights), validation, SPEC, CONFIG).critic
+    assert mined.heads["final"].weight[1] < plain.heads["final"].weight[1]
 
 
 def test_the_reliability_curve_is_of_all_samples_and_honest_for_a_calibrated_score():

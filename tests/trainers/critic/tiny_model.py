@@ -25,7 +25,7 @@ def save_tiny_model(folder: Path) -> Path:
         vocab_size=512,
         hidden_size=32,
         intermediate_size=64,
-        num_hidden_layers=4,
+        num_hidden_layers=6,
         num_attention_heads=4,
         num_key_value_heads=2,
         max_position_embeddings=4096,
