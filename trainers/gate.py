@@ -68,29 +68,21 @@ def against_champion(
 
 
 def against_random(
-    candidate: Array, rates: Array, *, alpha: float, looks: int, seed: int
+    candidate: Array, rates: Array, p_value: float, *, alpha: float, looks: int, seed: int
 ) -> Decision:
-    """Test whether the candidate's pick is better than a random sample of the same problem.
+    """Decide whether the candidate's choice is better than a random sample of the same problem.
 
-    Random picking passes on each problem with that problem's pass rate, so the number of passes
-    under the null hypothesis has a known distribution and the test is exact. Where ties were broken
-    by lot a pick is a fraction; whole passes count.
+    Args:
+        candidate: (problems,) in [0, 1], how often its choice passes.
+        rates: (problems,) pass rates.
+        p_value: of the exact permutation test (``ranking.chance_p``).
+        alpha: of the whole series of looks.
+        looks: which look at these problems this is, from 1.
+        seed: of the interval's resampling.
     """
     effect = statistics.mean_difference(candidate, rates, seed=seed)
-    p_value = random_picking_p(int(candidate.sum() + 1e-9), rates)
     threshold = statistics.look_threshold(alpha, looks)
     return _decide(effect, p_value, threshold, looks, "random picking")
-
-
-def random_picking_p(passes: int, rates: Array) -> float:
-    """Compute P(random picking gets at least ``passes``): the Poisson binomial's upper tail.
-
-    Source: the exact convolution, e.g. Hong 2013, Comput. Stat. Data Anal. 59:41-51.
-    """
-    distribution = np.ones(1)
-    for rate in rates:
-        distribution = np.convolve(distribution, [1 - rate, rate])
-    return float(min(1.0, distribution[passes:].sum()))
 
 
 def _decide(effect: Figure, p_value: float, threshold: float, looks: int, rival: str) -> Decision:

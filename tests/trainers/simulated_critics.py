@@ -19,6 +19,9 @@ class Pair:
     candidate: np.ndarray
     champion: np.ndarray
     better: float
+    scores: np.ndarray  # the candidate's
+    passed: np.ndarray
+    rows: list[np.ndarray]
 
 
 def simulate(
@@ -43,6 +46,9 @@ def simulate(
         subset_picks(new, flat, rows),
         subset_picks(old, flat, rows),
         float((_first(new, passed) - _first(old, passed)).mean()),
+        new,
+        flat,
+        rows,
     )
 
 

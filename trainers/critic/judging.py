@@ -17,7 +17,7 @@ from trainers.critic.evaluate import (
     score_held_out,
 )
 from trainers.critic.pickers import gap_figures, picker_figures, rankings
-from trainers.critic.ranking import rates
+from trainers.critic.ranking import chance_p, rates
 from trainers.critic.training import RoundData
 from trainers.gate import Decision, against_champion, against_random, looks_so_far
 from trainers.stage import StageContext
@@ -122,9 +122,11 @@ def _decide(
     if rival is None:
         base = rates(validation.outcomes, validation.rows)
         other = {"verifier_pass1": figures["baseline_pass1"]}
-        return against_random(
-            scores.picked, base, alpha=alpha, looks=looks, seed=context.seed
-        ), other
+        chance = chance_p(scores.logits, validation.outcomes, validation.rows, seed=context.seed)
+        decided = against_random(
+            scores.subset_picks, base, chance, alpha=alpha, looks=looks, seed=context.seed
+        )
+        return decided, other
     theirs = score_held_out(rival.critic, data.seen_by(context, rival, "validation"))
     other = critic_figures(theirs, context.seed)
     store.add_evaluation(row.stage_run_id, rival.row.id, *where, other)

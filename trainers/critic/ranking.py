@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 Rows = Sequence[NDArray[np.int64]]
 
+PERMUTATIONS = 10_000
+
 
 def order(scores: Array) -> NDArray[np.int64]:
     """Rank samples from the highest score down; of equal ones the lower ``idx`` comes first."""
@@ -56,6 +58,38 @@ def subset_picks(scores: Array, passed: Array, rows: Rows) -> Array:
         numbers = np.stack([rows[i] for i in chosen])  # (problems, samples)
         out[chosen] = _tied_means(scores[numbers], passed[numbers]) @ _weights(int(size))
     return out
+
+
+def chance_p(scores: Array, passed: Array, rows: Rows, *, seed: int) -> float:
+    """P(a ranking that knows nothing gains as much as this one), by permuting outcomes.
+
+    Under the null hypothesis a problem's outcomes could as well belong to its samples in any other
+    order, so the test is exact whatever the pass rates are; the observed order is counted in
+    (Phipson and Smyth 2010). The statistic is the mean of :func:`subset_picks`.
+    """
+    if not len(rows):
+        return 1.0
+    random = np.random.default_rng(seed)
+    drawn = np.zeros(PERMUTATIONS)
+    observed = 0.0
+    for group in rows:
+        won, n = int(passed[group].sum()), len(group)
+        if won in (0, n):  # any order is the same
+            continue
+        # Equal scores share the mean weight of their ranks.
+        weights = _tied_means(scores[None, group], _weights(n)[None, _ranks(scores[group])])[0]
+        observed += float(weights @ passed[group][order(scores[group])])
+        places = random.random((PERMUTATIONS, n)).argpartition(won - 1, axis=1)[:, :won]
+        drawn += weights[places].sum(axis=1)
+    reached = int((drawn >= observed - 1e-9).sum())
+    return (reached + 1) / (PERMUTATIONS + 1)
+
+
+def _ranks(scores: Array) -> NDArray[np.int64]:
+    """(samples,): the rank of each, from 0 for the highest."""
+    ranks = np.empty(len(scores), dtype=np.int64)
+    ranks[order(scores)] = np.arange(len(scores))
+    return ranks
 
 
 def _tied_means(scores: Array, passed: Array) -> Array:
