@@ -9,7 +9,12 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
     # A round in under 20 minutes on two cores with the 0.5B model at 30-40 tokens/s.
     "cpu": {
         "tasks": {"max_train": 40, "max_validation": 20, "max_test": 30},
-        "critic": {"samples_per_problem": 4, "eval_samples_per_problem": 4},
+        "critic": {
+            "samples_per_problem": 4,
+            "eval_samples_per_problem": 4,
+            # Writing them takes as long as half of the samples; mutants of the shown call stay.
+            "generated_inputs": False,
+        },
         "generator": {"parallel": 16, "max_tokens": 256},
         "daemon": {"stage_time_limit_s": 6 * 3600},
     },

@@ -111,7 +111,10 @@ _CRITIC = StageView(
     ),
 )  # fmt: skip
 
-STAGES: Mapping[str, StageView] = {"critic": _CRITIC}
+# A round of its own that measures and trains nothing (`kent benchmark critic`).
+_BENCHMARK = StageView("Benchmark of the critic", _CRITIC.figures, ())
+
+STAGES: Mapping[str, StageView] = {"critic": _CRITIC, "CriticBenchmark": _BENCHMARK}
 
 
 def view_of(stage: str, names: tuple[str, ...] = ()) -> StageView:
