@@ -27,7 +27,7 @@ MAX_UNDEFINED = 0.01
 EXACT_SIGNS = 14
 DRAWN_SIGNS = 50_000
 # Drawing ends early once so many were as extreme: the p-value is then known to a few percent.
-ENOUGH_HITS = 1_000
+ENOUGH_HITS = 2_000
 _CHUNK = 2_000_000  # numbers a resampling step holds at once
 
 

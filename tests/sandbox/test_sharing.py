@@ -213,7 +213,7 @@ def test_neighbours_of_a_bad_program_keep_their_verdicts(sandbox, name):
 def test_verdicts_are_the_same_alone():
     codes = [*ADMITTED, *REFUSED, *(code for code, _ in BAD.values())]
     tests = Tests("data", "f", calls=(Call((5,), 5), Call((0,), 0)))
-    programs = [Program(str(i), code, tests, Limits(cpu_s=0.5)) for i, code in enumerate(codes)]
+    programs = [Program(str(i), code, tests, Limits(cpu_s=2)) for i, code in enumerate(codes)]
     found = []
     for share in (True, False):
         with Sandbox(workers=2, share=share) as box:

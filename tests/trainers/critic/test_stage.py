@@ -242,8 +242,8 @@ def test_from_the_second_critic_on_hard_samples_weigh_more(tmp_path, tiny_folder
     store.set_model_status("critic-0001", "champion")
     run_round(tmp_path, stage)
     second, first = (one["message"] for one in store.events() if one["kind"] == "critic.trained")
-    assert " 0 of them hard" in first
-    assert " 0 of them hard" not in second
+    assert " 0 hard" in first
+    assert " 0 hard" not in second
 
 
 def test_each_protocol_has_a_champion_of_its_own(tmp_path, tiny_folder):
