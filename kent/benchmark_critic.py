@@ -74,12 +74,12 @@ def _result(result: Json) -> list[str]:
 
 
 def _ablation(rows: Json) -> list[str]:
-    lines = [f"  {'':28}{'validation gain':>24}{'gap closed, %':>26}{'AUC':>22}"]
+    lines = [f"  {'':28}{'validation gain':>24}{'gap closed, %':>26}{'AUC':>26}"]
     for name, row in rows.items():
         cells = (
             f"{_percent(row['validation_gain']):>24}",
             f"{_percent(row['gap_closed']):>26}",
-            f"{_fraction(row['auc_within_problem']):>22}",
+            f"{_fraction(row['auc_within_problem']):>26}",
         )
         lines.append(f"  {name:28}{''.join(cells)}")
     return lines
