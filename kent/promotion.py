@@ -1,6 +1,6 @@
 """By-hand promotion and rollback: which version may take the champion's place, and which not.
 
-The gate's own decisions are the stage's (``trainers/critic/gate.py``); both end in ``promotions``.
+The gate's own decisions are the stage's (``trainers/gate.py``); both end in ``promotions``.
 """
 
 import re

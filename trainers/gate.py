@@ -1,6 +1,6 @@
 """The gate: a candidate becomes champion only when held-out problems say that it is better."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -35,8 +35,6 @@ class Decision:
     looks: int
     reason: str
     rival: str
-    figures: dict[str, Figure] = field(default_factory=dict)
-    alternative: dict[str, Figure] = field(default_factory=dict)
 
 
 def looks_so_far(store: Store, kind: str, candidate: str, problem_set: str, protocol: str) -> int:

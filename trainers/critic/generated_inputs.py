@@ -1,6 +1,8 @@
 """Inputs that the generator writes: asked for once a problem, parsed as literals, kept."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from memory.records import AgreementInputsRow, ProblemRow
 from sandbox import Call
@@ -55,14 +57,11 @@ def write_inputs(
         problem = by_id[answer.key]
         like = visible_calls(problem, prompt_kind)[0]
         calls = parse_inputs(answer.text, problem.entry_point, like)
-        row = inputs_row(
-            problem.id,
-            calls,
-            origin=origin_of(prompt_kind),
-            generator_id=generator.id,
-            seed=seed,
-        )
-        context.store.add_agreement_inputs([row])
+        origin = origin_of(prompt_kind)
+        row = inputs_row(problem.id, calls, origin=origin, generator_id=generator.id, seed=seed)
+        # Two prompts may get the same answer, such as none: each is kept as its own.
+        own = hashlib.sha256(f"{origin}/{generator.id}/{row.inputs_hash}".encode()).hexdigest()
+        context.store.add_agreement_inputs([replace(row, inputs_hash=own)])
         context.progress.advance()
         context.check_stop()
 

@@ -47,7 +47,9 @@ def gate(
     where = (problem_set, "validation", candidate.critic.spec.protocol)
     store.add_evaluation(row.stage_run_id, row.id, *where, figures)
     if row.status == "candidate":
-        _carry_out(context, candidate, _decide(context, where, candidate, scores, figures, data))
+        _carry_out(
+            context, candidate, figures, _decide(context, where, candidate, scores, figures, data)
+        )
     return {
         "validation": figures_json(figures),
         "validation_gap_closed": figures["gap_closed"].to_json(),
@@ -136,7 +138,10 @@ def _decide(
 
 
 def _carry_out(
-    context: StageContext, candidate: Version, decided: "tuple[Decision, dict[str, Figure]]"
+    context: StageContext,
+    candidate: Version,
+    figures: dict[str, Figure],
+    decided: "tuple[Decision, dict[str, Figure]]",
 ) -> None:
     decision, alternative = decided
     context.store.promote(
@@ -148,6 +153,7 @@ def _carry_out(
         alpha=decision.alpha,
         looks=decision.looks,
         reason=decision.reason,
+        figures=figures_json(figures),
         alternative=figures_json(alternative),
     )
     context.store.event(

@@ -139,7 +139,9 @@ def _executed(
         calls = Tests("data", problem.entry_point, calls=tuple(inputs))
         programs = [Program(key, code, calls, LIMITS, observe=True) for key, code in codes.items()]
         for verdict in sandbox.run_many(programs):
-            outcomes[verdict.key] = tuple(outcome(seen) for seen in verdict.observed)
+            told = tuple(outcome(seen) for seen in verdict.observed)
+            # Where the sandbox itself failed nothing was seen, and nothing agrees with that.
+            outcomes[verdict.key] = told or (f"!{verdict.word.value}",) * len(inputs)
     passed: dict[str, float] = {}
     if problem.visible_tests:
         tests = tests_from_json(problem.tests)

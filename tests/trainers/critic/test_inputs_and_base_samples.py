@@ -26,6 +26,9 @@ def test_inputs_are_written_once_a_problem_and_an_empty_answer_counts(tmp_path):
     found = generated_calls(context, problems, KIND, generator.id)
     assert [call.args for call in found["adder/1"]] == [(7,), (-2,)]
     assert found["adder/2"] == []
+    with generator:  # the other prompt's answers are the same, and are kept as its own
+        write_inputs(context, generator, problems, "seed", seed=1)
+    assert without_inputs(context, problems, "seed", generator.id) == []
 
 
 def test_inputs_of_another_prompt_or_generator_are_not_taken(tmp_path):

@@ -63,6 +63,9 @@ def test_the_model_is_saved_gated_and_walks_back_to_its_samples(first):
     assert (folder / model.checkpoint).exists()
     assert metrics["promotion"]["candidate"] == model.id
     assert metrics["promotion"]["looks"] == 1
+    (record,) = store.query("SELECT figures, alternative FROM promotions")
+    assert json.loads(record["figures"]).keys() == set(FIGURES)
+    assert json.loads(record["alternative"]).keys() == {"verifier_pass1"}
     learned = store.query(
         "SELECT s.split, COUNT(*) AS n FROM training_examples t"
         " JOIN samples x ON x.id = t.sample_id"
