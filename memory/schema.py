@@ -4,6 +4,8 @@ import sqlite3
 
 from sqlite_utils import Database, Migrations
 
+from memory import schema_repair
+
 migrations = Migrations("kent")
 
 _TABLES = """
@@ -206,6 +208,14 @@ def m004_promotions_by_hand(db: Database) -> None:
     """A person may promote and roll back; what both sides measured is kept; models can be stale."""
     for statement in _statements(_PROMOTIONS_BY_HAND):
         db.execute(statement)
+
+
+@migrations()
+def m005_repair(db: Database) -> None:
+    """SWE tasks and what is learned of them: patterns, facts, constraints, observations."""
+    for script in (schema_repair.TABLES, schema_repair.GUARDS):
+        for statement in _statements(script):
+            db.execute(statement)
 
 
 def _statements(script: str) -> list[str]:

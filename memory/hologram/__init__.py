@@ -1,0 +1,1 @@
+"""Memory by hypervectors: codebook, resonator, neural memory, constraints, circuits, and more."""

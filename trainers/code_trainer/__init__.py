@@ -1,0 +1,1 @@
+"""The HDC trainer on SWE tasks: localise, factorise, retrieve and generate, verify, learn."""

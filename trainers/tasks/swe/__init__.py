@@ -1,0 +1,1 @@
+"""SWE tasks: an issue, a repository at a base commit, and the change that fixed it."""
