@@ -148,7 +148,12 @@ def _in_chunks(store: Store, sql: str, size: int = 5000) -> Iterator[dict[str, A
 
 
 def _checkpoints(store: Store) -> Iterator[str]:
-    sql = "SELECT id, checkpoint, sha256 FROM models WHERE checkpoint IS NOT NULL ORDER BY id"
+    """Each version's file, and the further ones that its configuration names, such as adapters."""
+    sql = (
+        "SELECT id, checkpoint, sha256 FROM models WHERE checkpoint IS NOT NULL UNION ALL "
+        "SELECT m.id, f.key, f.value FROM models m, json_each(m.config, '$.files') f "
+        "WHERE m.checkpoint IS NOT NULL ORDER BY 1, 2"
+    )
     for row in store.query(sql):
         path = store.path.parent / row["checkpoint"]
         try:

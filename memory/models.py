@@ -182,12 +182,13 @@ class Models(Connected):
             event = (now, "info", f"{model.kind}.{decision}", message, None, None, to_json(data))
             connection.execute(INSERT_EVENT, event)
 
-    def mark_stale(self, model_id: str, reason: str) -> bool:
-        """Say why a version cannot be used any more; True where that was not said already."""
+    def mark_stale(self, model_id: str, reason: str | None) -> bool:
+        """Say why a version cannot be used now, None: it can; True where that is news."""
+        said = None if reason is None else clean_text(reason)
         with self._write() as connection:
             known = _get(connection, model_id).stale
-            _set(connection, model_id, stale=clean_text(reason))
-        return known != clean_text(reason)
+            _set(connection, model_id, stale=said)
+        return known != said
 
     def champion(self, kind: str) -> ModelRow | None:
         """The model of a kind that is in use, if there is one."""

@@ -184,6 +184,8 @@ def test_a_version_is_marked_stale_once_for_each_reason(store: Store):
     assert store.mark_stale(model.id, "its generator changed from a to c")
     assert store.model(model.id).stale == "its generator changed from a to c"
     assert store.model(model.id).status == "candidate"
+    assert store.mark_stale(model.id, None)
+    assert store.model(model.id).stale is None
     with pytest.raises(StoreError, match="no model"):
         store.mark_stale("critic-0009", "x")
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from memory.files import sha256_file
 from memory.records import ModelRow
 from memory.store import Store
 from trainers.critic.model import Critic, CriticSpec, load_critic, save_critic
@@ -59,19 +60,23 @@ def champion(context: StageContext, generator_id: str, protocol: str) -> Version
 def mark_stale_champion(context: StageContext, generator_id: str) -> str | None:
     """Mark the champion stale if other samples than its generator's are to be picked from.
 
+    Where its generator is back, the mark is taken away.
+
     Returns:
         Why it is stale; None where it is not, or there is none.
     """
     row = context.store.champion(kind_of(context.settings.critic.protocol))
-    if row is None or row.generator_id == generator_id:
-        return row.stale if row else None
-    why = f"it learned from samples of {row.generator_id}, the generator now is {generator_id}"
-    if row.stale != why:
-        context.store.mark_stale(row.id, why)
+    if row is None:
+        return None
+    why = None
+    if row.generator_id != generator_id:
+        why = f"it learned from samples of {row.generator_id}, the generator now is {generator_id}"
+    if context.store.mark_stale(row.id, why):
+        told = f"{row.id} is stale: {why}; a new critic is trained"
         context.store.event(
-            "critic.stale",
-            f"{row.id} is stale: {why}; a new critic is trained",
-            level="warning",
+            "critic.stale" if why else "critic.usable",
+            told if why else f"{row.id} is no longer stale: {generator_id} is the generator again",
+            level="warning" if why else "info",
             round_id=context.round_id,
             stage_run_id=context.stage_run_id,
         )
@@ -100,6 +105,11 @@ def begin(
             "spec": spec_json(spec),
             "training": settings.model_dump(mode="json"),
             "adapters": list(adapters),
+            "files": {
+                str(path.relative_to(context.state_dir)): sha256_file(path)
+                for folder in adapters
+                for path in sorted((context.state_dir / folder).iterdir())
+            },
         },
         generator_id=spec.generator_id,
         parent=now.id if now else None,

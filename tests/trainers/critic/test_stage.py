@@ -225,6 +225,9 @@ def test_a_tuned_critic_keeps_its_epochs_and_meets_a_champion_of_another_kind(
     assert all((tmp_path / folder).is_dir() for folder in tuned.config["adapters"])
     assert "the champion" in metrics["promotion"]["reason"]
     assert verify(tmp_path) == []
+    (tmp_path / tuned.config["adapters"][0] / "head.safetensors").write_bytes(b"other weights")
+    (found,) = verify(tmp_path)
+    assert "critic-0002" in found and "head.safetensors is not what its SHA-256 says" in found
 
 
 def test_a_champion_of_another_generator_is_marked_stale_and_not_used(tmp_path, tiny_folder):
@@ -237,6 +240,12 @@ def test_a_champion_of_another_generator_is_marked_stale_and_not_used(tmp_path, 
     assert any("stale" in note for note in metrics["notes"])
     (event,) = [one for one in store.events(level="warning") if one["kind"] == "critic.stale"]
     assert "critic-0001" in event["message"]
+    store.set_model_status(store.champion("critic").id, "retired")
+    store.set_model_status("critic-0001", "champion")
+    generator.id = "scripted/1"
+    metrics, store = run_round(tmp_path, stage)
+    assert store.model("critic-0001").stale is None
+    assert not any("stale" in note for note in metrics["notes"])
 
 
 def test_from_the_second_critic_on_hard_samples_weigh_more(tmp_path, tiny_folder):
