@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from functools import cached_property
 from typing import Literal, get_args
 
 from trainers.tasks.python_source import parse
@@ -61,16 +62,13 @@ def regions(before: str, after: str) -> list[Region]:
     head = _common(old, new)
     tail = _common(old[head:][::-1], new[head:][::-1])
     inner_old, inner_new = old[head : len(old) - tail], new[head : len(new) - tail]
-    functions: list[tuple[int, int]] | None = None
+    functions = _Functions(before)
     found = []
     for tag, i, j, k, m in SequenceMatcher(None, inner_old, inner_new, False).get_opcodes():
-        if tag == "equal":
-            continue
-        if functions is None:
-            functions = list(_function_lines(before))
-        removed, added = tuple(inner_old[i:j]), tuple(inner_new[k:m])
-        kind = _operation(head + i, removed, added, functions)
-        found.append(Region(head + i, removed, added, kind))
+        if tag != "equal":
+            removed, added = tuple(inner_old[i:j]), tuple(inner_new[k:m])
+            kind = _operation(head + i, removed, added, functions)
+            found.append(Region(head + i, removed, added, kind))
     return found
 
 
@@ -105,11 +103,30 @@ def _common(left: list[str], right: list[str]) -> int:
     return count
 
 
+class _Functions:
+    """Where the functions of a text are; it is parsed when first asked, for that costs the most."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    @cached_property
+    def _lines(self) -> list[tuple[int, int]]:
+        try:
+            return list(_function_lines(parse(self._text)))
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return []  # no Python, or none that this interpreter reads
+
+    def share(self, start: int, count: int) -> float:
+        """The share that lines have of the innermost function around them; 0 outside of all."""
+        around = [(a, b) for a, b in self._lines if a <= start and start + count <= b]
+        if not around:
+            return 0.0
+        first, last = max(around)
+        return count / (last - first)
+
+
 def _operation(
-    start: int,
-    removed: tuple[str, ...],
-    added: tuple[str, ...],
-    functions: list[tuple[int, int]],
+    start: int, removed: tuple[str, ...], added: tuple[str, ...], functions: _Functions
 ) -> Operation:
     old_header = any(_HEADER.match(line) for line in removed)
     new_header = any(_HEADER.match(line) for line in added)
@@ -117,26 +134,16 @@ def _operation(
         return "add_function" if new_header else "add_line"
     if not added:
         return "delete_function" if old_header else "delete_line"
-    if old_header or new_header or _share(start, len(removed), functions) >= MODIFIED_SHARE:
+    if old_header or new_header or functions.share(start, len(removed)) >= MODIFIED_SHARE:
         return "modify_function"
     return "modify_line"
 
 
-def _share(start: int, count: int, functions: list[tuple[int, int]]) -> float:
-    """The share that lines have of the innermost function around them; 0 outside of all."""
-    around = [(a, b) for a, b in functions if a <= start and start + count <= b]
-    if not around:
-        return 0.0
-    first, last = max(around)
-    return count / (last - first)
-
-
-def _function_lines(text: str) -> Iterator[tuple[int, int]]:
-    """First line, from 0, and the line after the last one of every function; none if no Python."""
-    try:
-        tree = parse(text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return
-    for node in ast.walk(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno is not None:
-            yield node.lineno - 1, node.end_lineno
+def _function_lines(node: ast.AST) -> Iterator[tuple[int, int]]:
+    """First line, from 0, and the line after the last one of every function in statements."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.expr):
+            continue
+        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef) and child.end_lineno:
+            yield child.lineno - 1, child.end_lineno
+        yield from _function_lines(child)
