@@ -15,12 +15,17 @@ from trainers.critic.train import one_thread
 
 Array = NDArray[np.float64]
 
-# By the picker that uses it; `visible` is only there where a shown test may be run.
+# By the picker that uses it; `visible` is only there where a shown test may be run. The likelihood
+# is given once more beside the critic that knows it: how it counts among programs of one cluster
+# is another question than how it counts among all.
 BLENDS = {
-    "critic_agreement": ("logit", "cluster", "log_cluster", "agreement"),
-    "critic_agreement_visible": ("logit", "cluster", "log_cluster", "agreement", "visible"),
+    "critic_agreement": ("logit", "cluster", "log_cluster", "agreement", "logprob"),
+    "critic_agreement_visible": (
+        "logit", "cluster", "log_cluster", "agreement", "logprob", "visible",
+    ),
     "agreement_visible": ("cluster", "log_cluster", "agreement", "visible"),
-}
+}  # fmt: skip
+_OPTIONAL = "logprob"
 _PENALTY = 1e-3
 _PASSES = 200
 
@@ -40,7 +45,9 @@ def fit_blends(
         validation_signals: the same for them.
     """
     found = {}
-    for picker, names in BLENDS.items():
+    known = not np.isnan(train_signals[_OPTIONAL]).any()
+    for picker, wanted in BLENDS.items():
+        names = tuple(name for name in wanted if known or name != _OPTIONAL)
         told = stack(train_signals, names)
         if told is None or (seen := stack(validation_signals, names)) is None:
             continue

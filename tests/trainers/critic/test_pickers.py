@@ -107,5 +107,16 @@ def test_without_a_run_test_there_is_no_blend_of_it():
         one["visible"] = np.full(len(one["logit"]), np.nan)
     blends = fit_blends(train_set, told[0], validation, told[1])
     assert blends.keys() == {"critic_agreement"}
-    seen = torch.zeros(3, 4)
+    seen = torch.zeros(3, 5)
     assert torch.allclose(blends["critic_agreement"].probability(seen), torch.tensor(0.5), atol=0.5)
+
+
+def test_where_no_likelihood_is_told_the_blends_do_without():
+    train_set, validation = synthetic(40, 6, 0), synthetic(20, 6, 1)
+    told = [noisy_signals(d, 0, 0.2) for d in (train_set, validation)]
+    for one in told:
+        one["logprob"] = np.full(len(one["logit"]), np.nan)
+    blends = fit_blends(train_set, told[0], validation, told[1])
+    assert blends.keys() == BLENDS.keys()
+    assert all("logprob" not in blend.signals for blend in blends.values())
+    assert "critic_agreement" in rankings(told[1], blends)
