@@ -17,15 +17,20 @@ def critic_figures(config: KentConfig) -> Json | None:
         AlreadyRunning: a daemon holds the state directory.
         DaemonError: another round was cut, and it has other stages.
     """
+    return run_benchmark_round(config, STAGE)
+
+
+def run_benchmark_round(config: KentConfig, stage: str) -> Json | None:
+    """Run a stage that measures as a round of its own; its metrics, or None as above."""
     from kent.cli_app import say
     from kent.daemon import run_one_round
     from kent.stages import short_name
 
-    stages = config.stages.model_copy(update={"enabled": (STAGE,)})
+    stages = config.stages.model_copy(update={"enabled": (stage,)})
     outcome = run_one_round(config.model_copy(update={"stages": stages}), named=True)
     with Store.open(config.state_dir / "kent.db", read_only=True) as store:
         runs = store.stage_runs(outcome.round_id)
-    last = [run for run in runs if run.stage == short_name(STAGE)][-1]
+    last = [run for run in runs if run.stage == short_name(stage)][-1]
     if outcome.status != "done":
         say(f"kent: error: the benchmark {outcome.status}: {last.error or 'run it again to go on'}")
         return None

@@ -94,3 +94,52 @@ def critic(
     else:
         click.echo("\n".join(in_lines(document)))
     return 0
+
+
+@benchmark.command()
+@click.option(
+    "--set",
+    "task_file",
+    type=click.Path(exists=True, path_type=Path),
+    help="A task file of the shared format, its trees beside it; by default the test tasks.",
+)
+@click.option(
+    "--mode",
+    "modes",
+    multiple=True,
+    type=click.Choice(["isolated", "cold", "shared_cache", "bm25"]),
+    help="By default all; may be repeated.",
+)
+@click.option("--limit", type=click.IntRange(1), help="So many tasks, chosen by hash.")
+@click.option("--ablation", is_flag=True, help="Also without circuits, without constraints.")
+@json_option
+@pass_app
+def code(
+    app: App,
+    task_file: Path | None,
+    modes: tuple[str, ...],
+    limit: int | None,
+    ablation: bool,
+    as_json: bool,
+) -> int:
+    """Measure the code trainer on tasks that it never saw.
+
+    isolated: each task meets a copy of the trained memory that forgets it; cold: nothing was
+    learned; shared_cache: one memory for all tasks, which leaks; bm25: the yardstick.
+    """
+    from kent.benchmark_code import code_figures, in_lines
+
+    flags = {
+        "benchmark.task_file": ("--set", str(task_file.resolve()) if task_file else None),
+        "benchmark.modes": ("--mode", list(modes) or None),
+        "benchmark.limit": ("--limit", limit),
+        "benchmark.ablation": ("--ablation", ablation or None),
+    }
+    document = code_figures(app.load(**flags))
+    if document is None:
+        return 1
+    if as_json:
+        print_json(document)
+    else:
+        click.echo("\n".join(in_lines(document)))
+    return 0

@@ -12,6 +12,7 @@ if TYPE_CHECKING:  # the store behind it is slow to import, and the configuratio
 # In the order of a round. Classes are named, not imported: the daemon itself never loads torch.
 STAGES: dict[str, str] = {
     "critic": "trainers.critic.stage:CriticStage",
+    "code": "trainers.code_trainer.stage:CodeStage",
 }
 
 _REFERENCE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")

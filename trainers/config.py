@@ -145,8 +145,37 @@ class CriticConfig(Section):
     generated_inputs: bool = Field(True, description="let the generator write some of these inputs")
 
 
+class CodeConfig(Section):
+    """The HDC trainer on SWE tasks."""
+
+    sources: tuple[Literal["auto", "injected", "swe", "mined", "quixbugs", "humanevalfix"], ...] = (
+        Field(
+            ("auto",),
+            description="tasks brought in where the store has none; auto: what the data folder "
+            "has of swe and mined, and injected bugs",
+        )
+    )
+    injected: int = Field(
+        240, ge=1, le=100_000, description="bugs put into Python's own library, as tasks"
+    )
+    dimensions: int = Field(10_000, ge=256, le=1_000_000, description="of a hypervector")
+    tasks_per_round: int = Field(60, ge=0, le=100_000, description="train tasks that are tried")
+    eval_tasks: int = Field(
+        0, ge=0, le=100_000, description="validation and test tasks of each; 0: all"
+    )
+    candidates: int = Field(1500, ge=1, le=1_000_000, description="programs run for one task")
+    seconds: float = Field(20.0, gt=0, le=86_400, description="for the search of one task")
+    patches: int = Field(10, ge=1, le=1000, description="proposed for a task that no test judges")
+    circuits: bool = Field(True, description="let what worked before order the search")
+    constraints: bool = Field(True, description="let what failed before order the search")
+    generator: bool = Field(True, description="train and use the HDC-conditioned decoder")
+    generator_epochs: int = Field(3, ge=1, le=1000, description="of the decoder, a round")
+    repair_pairs: bool = Field(True, description="mine patterns from the critic's samples too")
+    alpha: float = Field(0.05, gt=0, lt=1, description="of the promotion test")
+
+
 class BenchmarkConfig(Section):
-    """What ``kent benchmark critic`` measures."""
+    """What ``kent benchmark`` measures."""
 
     protocols: tuple[Literal["visible1", "seed"], ...] = Field(
         (), description="visible1, seed; none: critic.protocol"
@@ -155,7 +184,14 @@ class BenchmarkConfig(Section):
         ("mbpp",), description="mbpp (its test problems), and any of tasks.also"
     )
     samples: int = Field(0, ge=0, le=1000, description="0: critic.eval_samples_per_problem")
-    ablation: bool = Field(False, description="also what each part of the critic is worth")
+    ablation: bool = Field(False, description="also what each part is worth")
+    task_file: Path | None = Field(
+        None, description="SWE tasks of another file, its trees beside it, instead of the test ones"
+    )
+    limit: int = Field(0, ge=0, description="tasks of `kent benchmark code`; 0: all")
+    modes: tuple[Literal["isolated", "cold", "shared_cache", "bm25"], ...] = Field(
+        ("isolated", "cold", "shared_cache", "bm25"), description="of `kent benchmark code`"
+    )
 
 
 class TrainerSettings(Section):
@@ -166,4 +202,5 @@ class TrainerSettings(Section):
     tasks: TasksConfig = Field(default_factory=TasksConfig)
     sandbox: SandboxConfig = Field(default_factory=SandboxConfig)
     critic: CriticConfig = Field(default_factory=CriticConfig)
+    code: CodeConfig = Field(default_factory=CodeConfig)
     benchmark: BenchmarkConfig = Field(default_factory=BenchmarkConfig)

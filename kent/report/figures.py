@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-Unit = Literal["percent", "fraction", "count"]
+Unit = Literal["percent", "fraction", "number", "count"]
 
 
 @dataclass(frozen=True)
@@ -111,10 +111,63 @@ _CRITIC = StageView(
     ),
 )  # fmt: skip
 
+_CODE = StageView(
+    title="Code trainer",
+    figures=(
+        KeyFigure(
+            "file_acc1", "File @1", "file\n@1", "percent", "up",
+            "How often all files that the truth changes are the first one named.",
+        ),
+        KeyFigure(
+            "file_acc5", "File @5", "file\n@5", "percent", "up",
+            "How often they are all within the first five named.",
+        ),
+        KeyFigure(
+            "function_acc5", "Function @5", "func-\ntion @5", "percent", "up",
+            "How often all functions that the truth changes are within the first five, "
+            "given the file.",
+        ),
+        KeyFigure(
+            "operation_acc", "Operation", "oper-\nation", "percent", "up",
+            "How often the kind of the largest change is foreseen.",
+        ),
+        KeyFigure(
+            "repaired", "Repaired", "re-\npaired", "percent", "up",
+            "Programs for which a candidate passes the tests that the search may see.",
+        ),
+        KeyFigure(
+            "resolved", "Resolved", "re-\nsolved", "percent", "up",
+            "Programs whose repair passes the hidden tests too.",
+        ),
+        KeyFigure(
+            "median_candidates", "Candidates per repair", "candi-\ndates", "number", "down",
+            "Programs run until the first that passes, the median over repaired tasks.",
+        ),
+        KeyFigure("n_tasks", "Tasks", "tasks", "count", "none", "Test tasks."),
+    ),
+    plots=(
+        Plot("Files found", ("file_acc1", "file_acc5")),
+        Plot("Candidates per repair (fewer is better)",
+             ("median_candidates", "cold.median_candidates")),
+        Plot("Programs repaired", ("repaired", "resolved")),
+        Plot("Functions and operations", ("function_acc5", "operation_acc")),
+    ),
+    plotted=(
+        KeyFigure(
+            "cold.median_candidates", "Untrained order", "", "number", "down",
+            "The same candidates of the same tasks in an order that nothing learned has a say in.",
+        ),
+    ),
+)  # fmt: skip
+
 # A round of its own that measures and trains nothing (`kent benchmark critic`).
 _BENCHMARK = StageView("Benchmark of the critic", _CRITIC.figures, ())
 
-STAGES: Mapping[str, StageView] = {"critic": _CRITIC, "CriticBenchmark": _BENCHMARK}
+STAGES: Mapping[str, StageView] = {
+    "critic": _CRITIC,
+    "code": _CODE,
+    "CriticBenchmark": _BENCHMARK,
+}
 
 
 def view_of(stage: str, names: tuple[str, ...] = ()) -> StageView:

@@ -29,13 +29,15 @@ def _hidden(character: str) -> bool:
 
 
 def number(value: float | None, unit: Unit) -> str:
-    """A value in its unit: percent with one decimal, fraction with three, count with commas."""
+    """A value in its unit: percent and number with one decimal, fraction with three."""
     if value is None:
         return NOTHING
     if unit == "percent":
         text = f"{100 * value:.1f}"
     elif unit == "fraction":
         text = f"{value:.3f}"
+    elif unit == "number":
+        text = f"{value:,.1f}"
     else:
         text = f"{value:,.0f}"
     return text.replace("-", "−")
