@@ -1,0 +1,98 @@
+"""Repair in a repository without tests: where, then what; candidates proposed in learned order."""
+
+import heapq
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+from trainers.code_trainer.edits.program import Program
+from trainers.code_trainer.edits.ranking import Ranking
+from trainers.code_trainer.edits.splice import NoText
+
+FUNCTIONS = 5
+"""Functions that are looked into, the likeliest first."""
+
+EACH = 10
+"""Candidates that a function brings at most: as many as are proposed in all."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A function with the logarithm of the probability that it is what has to change."""
+
+    path: str
+    function: str
+    log_p: float
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A changed file, how likely it was taken to be (a logarithm, unnormalised), and from what."""
+
+    path: str
+    text: str
+    score: float
+    operation: str
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+
+def places(
+    files: Sequence[tuple[str, float]],
+    functions: Mapping[str, Sequence[tuple[str, float]]],
+    most: int = FUNCTIONS,
+) -> list[Place]:
+    """The likeliest functions: a file's probability times the function's, given the file."""
+    found = [
+        Place(path, name, math.log(max(p, 1e-12)) + math.log(max(q, 1e-12)))
+        for path, p in files
+        for name, q in functions.get(path, ())
+    ]
+    return heapq.nsmallest(
+        most, found, key=lambda place: (-place.log_p, place.path, place.function)
+    )
+
+
+def propose(
+    ranking: Ranking,
+    texts: Mapping[str, str],
+    where: Sequence[Place],
+    issue: str,
+    *,
+    most: int = EACH,
+) -> list[Proposal]:
+    """Instantiate patterns in the likeliest functions; the best candidates of all, best first.
+
+    Args:
+        ranking: orders the candidates of a program.
+        texts: of the files that are named in ``where``.
+        where: the functions, see :func:`places`.
+        issue: constants can come from its words.
+        most: how many.
+    """
+    found: list[Proposal] = []
+    for place in where:
+        try:
+            program = Program(texts[place.path], functions=[place.function], issue=issue)
+        except (SyntaxError, ValueError, RecursionError):
+            continue  # of another version of Python
+        found += islice(_of_place(ranking, program, place), most)
+    best = heapq.nsmallest(2 * most, found, key=lambda item: (-item.score, item.path))
+    distinct = {(item.path, item.text): item for item in reversed(best)}
+    return sorted(distinct.values(), key=lambda item: (-item.score, item.path))[:most]
+
+
+def _of_place(ranking: Ranking, program: Program, place: Place) -> Iterator[Proposal]:
+    for made in ranking.ordered(program):
+        try:
+            text = made.text
+        except NoText:
+            continue
+        yield Proposal(
+            place.path,
+            text,
+            place.log_p + made.score,
+            made.cell.pattern.operation,
+            made.evidence,
+        )

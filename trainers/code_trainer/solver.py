@@ -1,0 +1,115 @@
+"""One task from issue to answer with what is known: localise, then search or propose."""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from sandbox import Sandbox
+from trainers.code_trainer.edits.ranking import Ranking
+from trainers.code_trainer.edits.search import Budget
+from trainers.code_trainer.knowledge import Knowledge
+from trainers.code_trainer.localise import LocalisationResult
+from trainers.code_trainer.program_repair import (
+    Bias,
+    ProgramRepairer,
+    Repair,
+    is_program,
+    learned_order,
+    untrained_order,
+)
+from trainers.code_trainer.repository_repair import Proposal, places, propose
+from trainers.code_trainer.results import Solution
+from trainers.config import CodeConfig
+from trainers.tasks.swe.types import SWETask, Tree
+
+LOOKED_INTO = 3
+"""Files whose functions are looked into."""
+
+
+class Solver:
+    """Solves tasks; it learns nothing. The truth of a task is not looked at.
+
+    Args:
+        knowledge: what was learned, or nothing.
+        sandbox: where programs run.
+        config: budgets, and which parts have a say.
+        seed: of the untrained order.
+    """
+
+    def __init__(
+        self, knowledge: Knowledge, sandbox: Sandbox, config: CodeConfig, *, seed: int
+    ) -> None:
+        self._knowledge, self._config = knowledge, config
+        container = knowledge.container
+        bias = Bias(
+            container.observer if config.circuits else None,
+            container.constraints if config.constraints else None,
+        )
+        self._ranking = Ranking(knowledge.library, knowledge.priors, reweigh=bias)
+        order = (
+            learned_order(self._ranking)
+            if knowledge.trained
+            else untrained_order(knowledge.library, seed)
+        )
+        budget = Budget(candidates=config.candidates, seconds=config.seconds)
+        self._repairer = ProgramRepairer(sandbox, budget, order)
+
+    def solve(self, task: SWETask) -> Solution:
+        """Answer a task.
+
+        Raises:
+            TaskError: its tree cannot be read.
+        """
+        return self.attempt(task)[0]
+
+    def attempt(self, task: SWETask) -> tuple[Solution, Repair | None]:
+        """Answer a task; of a program that tests judge also how its repair went."""
+        started = time.monotonic()
+        if is_program(task):
+            repair = self._repairer.repair(task)
+            patches = () if repair.text is None else ({repair.path: repair.text},)
+            return Solution(
+                task.task_id,
+                files=tuple(task.code_before),
+                patches=patches,
+                outcome=repair.outcome,
+                candidates=repair.result.candidates_tried,
+                seconds=time.monotonic() - started,
+                evidence=repair.evidence,
+            ), repair
+        found = self._knowledge.localise(task)
+        proposals = self._proposals(task, found)
+        return Solution(
+            task.task_id,
+            files=tuple(path for path, _ in found.files),
+            functions={
+                path: tuple(name for name, _ in named) for path, named in found.functions.items()
+            },
+            operation=max(found.operations, key=lambda name: found.operations[name], default=None),
+            patches=tuple({one.path: one.text} for one in proposals),
+            outcome="unjudged" if proposals else "unrepaired",
+            confidence=found.files[0][1] if found.files else None,
+            seconds=time.monotonic() - started,
+            evidence=_evidence(found, proposals),
+        ), None
+
+    def _proposals(self, task: SWETask, found: LocalisationResult) -> list[Proposal]:
+        if task.tree is None or not self._knowledge.library.patterns:
+            return []
+        where = places(found.files[:LOOKED_INTO], found.functions)
+        texts = _texts(task.tree, {place.path for place in where})
+        return propose(self._ranking, texts, where, task.issue_text, most=self._config.patches)
+
+
+def _texts(tree: Tree, paths: set[str]) -> dict[str, str]:
+    return {path: tree.text(path) for path in sorted(paths)}
+
+
+def _evidence(found: LocalisationResult, proposals: list[Proposal]) -> Mapping[str, Any]:
+    return {
+        "localisation": found.evidence,
+        "proposals": [
+            {"path": one.path, "score": one.score, "operation": one.operation, **one.evidence}
+            for one in proposals
+        ],
+    }
