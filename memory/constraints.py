@@ -37,15 +37,9 @@ class Constraints(Batched):
             StoreError: one is unknown, or a row names not just one of the two.
         """
         now = time.time()
-        best: dict[tuple[Any, ...], ConstraintRow] = {}
-        for row in rows:
-            if not 0 <= row.partial_score <= 1:
-                raise StoreError(f"a partial score lies in [0, 1], not {row.partial_score:g}")
-            key = (row.stage_run_id, *(getattr(row, name) for name in _KEY))
-            if key not in best or row.partial_score > best[key].partial_score:
-                best[key] = row
-        columns = [{**asdict(row), "created_at": now} for row in best.values()]
-        return self._insert_rows(_INSERT, columns)
+        return self._insert_rows(
+            _INSERT, [{**asdict(row), "created_at": now} for row in distinct(rows)]
+        )
 
     def constraints(
         self, *, before: float | None = None, limit: int | None = None
@@ -56,3 +50,19 @@ class Constraints(Batched):
         """
         asked = {"before": before, "limit": -1 if limit is None else limit}
         return [ConstraintRow(*row) for row in self._select(_LATEST, asked)]
+
+
+def distinct(rows: Iterable[ConstraintRow]) -> list[ConstraintRow]:
+    """One row for each key, that with the best score, in the order in which the keys came.
+
+    Raises:
+        StoreError: a score is not between 0 and 1.
+    """
+    best: dict[tuple[Any, ...], ConstraintRow] = {}
+    for row in rows:
+        if not 0 <= row.partial_score <= 1:
+            raise StoreError(f"a partial score lies in [0, 1], not {row.partial_score:g}")
+        key = (row.stage_run_id, *(getattr(row, name) for name in _KEY))
+        if key not in best or row.partial_score > best[key].partial_score:
+            best[key] = row
+    return list(best.values())

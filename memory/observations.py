@@ -33,13 +33,9 @@ class Observations(Batched):
             StoreError: one is unknown, or a row names not just one of the two.
         """
         now = time.time()
-        kept: dict[tuple[Any, ...], ObservationRow] = {}
-        for row in rows:
-            key = (row.stage_run_id, *(getattr(row, name) for name in _KEY))
-            if row.success or key not in kept:
-                kept[key] = row
-        columns = [{**asdict(row), "created_at": now} for row in kept.values()]
-        return self._insert_rows(_INSERT, columns)
+        return self._insert_rows(
+            _INSERT, [{**asdict(row), "created_at": now} for row in distinct(rows)]
+        )
 
     def observation_counts(self, *, before: float | None = None) -> list[ObservationCount]:
         """Successes and failures by context and pattern, in their order.
@@ -47,3 +43,13 @@ class Observations(Batched):
         ``before``: only on tasks before this time (Unix seconds) or without a date.
         """
         return [ObservationCount(*row) for row in self._select(_COUNTS, {"before": before})]
+
+
+def distinct(rows: Iterable[ObservationRow]) -> list[ObservationRow]:
+    """One row for each key, a success where there is one, in the order in which the keys came."""
+    kept: dict[tuple[Any, ...], ObservationRow] = {}
+    for row in rows:
+        key = (row.stage_run_id, *(getattr(row, name) for name in _KEY))
+        if row.success or key not in kept:
+            kept[key] = row
+    return list(kept.values())

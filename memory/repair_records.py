@@ -21,6 +21,15 @@ PASSED: tuple[Outcome, ...] = ("resolved", "plausible", "overfitted")
 
 
 @dataclass(frozen=True)
+class Source:
+    """What something was learned from, a train task or a train problem, and in which stage run."""
+
+    task_id: str | None = None
+    problem_id: str | None = None
+    stage_run_id: int | None = None
+
+
+@dataclass(frozen=True)
 class PatternRow:
     """A learned edit: ``key`` names it for good, ``abstraction`` is its JSON form."""
 
