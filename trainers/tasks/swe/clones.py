@@ -36,7 +36,7 @@ class Clones:
             repository.commit_date(commit)
         except TaskError:
             return None
-        return GitTree(repository, commit)
+        return GitTree(repository.path, commit)
 
     def _clone(self, repo: str) -> Repository:
         owner, _, name = repo.rpartition("/")

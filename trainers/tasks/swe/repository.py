@@ -14,8 +14,7 @@ from math import exp
 from pathlib import Path
 
 import git
-from git.exc import GitCommandError, InvalidGitRepositoryError, NoSuchPathError
-from gitdb.exc import ODBError
+from git.exc import GitCommandError, InvalidGitRepositoryError, NoSuchPathError, ODBError
 
 from trainers.errors import TaskError
 from trainers.tasks.swe.paths import MAX_BYTES, is_code
@@ -121,9 +120,9 @@ class Repository:
         Raises:
             TaskError: the repository lacks it.
         """
-        return self.bytes(blob_id).decode("utf-8", "replace")
+        return self.read(blob_id).decode("utf-8", "replace")
 
-    def bytes(self, blob_id: str) -> bytes:
+    def read(self, blob_id: str) -> bytes:
         """Read a blob.
 
         Raises:
@@ -190,10 +189,17 @@ class Repository:
 
 
 class GitTree:
-    """The tree of a commit of a local repository; the content id of a file is its blob's id."""
+    """The tree of a commit of a local repository; the content id of a file is its blob's id.
 
-    def __init__(self, repository: Repository, commit: str) -> None:
-        self._repository, self._commit = repository, commit
+    The repository is opened when first asked, so that one that is gone is told then.
+    """
+
+    def __init__(self, path: Path, commit: str) -> None:
+        self._path, self._commit = path.absolute(), commit
+
+    @property
+    def _repository(self) -> "Repository":
+        return open_repository(self._path)
 
     @cached_property
     def _ids(self) -> dict[str, str]:
@@ -232,7 +238,7 @@ class GitTree:
 
     def origin(self) -> dict[str, str]:
         """Say where the tree is, for the store."""
-        return {"kind": "git", "repository": str(self._repository.path), "commit": self._commit}
+        return {"kind": "git", "repository": str(self._path), "commit": self._commit}
 
 
 @lru_cache(maxsize=8)

@@ -126,7 +126,8 @@ def _placed(
         tree = sources.tree(task.repo, task.base_commit)
     if tree is None:
         notes.count(NO_TREE, task.task_id)
-        tree = OwnTree(task.code_before, folder and folder.recency(task.task_id))
+        recency = None if folder is None else folder.recency(task.task_id)
+        tree = OwnTree(task.code_before, recency)
     for line in folder.broken if folder else ():
         notes.say(line)
     chosen = split or shared_split(task.task_id, task.repo, task.base_date)
