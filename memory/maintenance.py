@@ -11,6 +11,7 @@ from memory.connection import BUSY_TIMEOUT_S, connect, plain_errors
 from memory.errors import StoreError
 from memory.files import sha256_file, write_atomically
 from memory.schema import migrations
+from memory.schema_repair import LEARNED, LEARNED_FROM_PROBLEMS
 from memory.store import Store
 
 DATABASE_NAME = "kent.db"
@@ -40,6 +41,23 @@ _FORBIDDEN = (
     "WHERE status = 'champion' GROUP BY kind HAVING count(*) > 1",
     "SELECT 'model ' || id || ' is ' || status || ' and has no checkpoint' FROM models "
     "WHERE status IN ('candidate', 'champion') AND (checkpoint IS NULL OR sha256 IS NULL)",
+    "SELECT 'split guard: model ' || t.model_id || ' was trained on task ' || t.task_id || "
+    "', which is ' || coalesce(s.split, 'in no split') FROM training_tasks t "
+    "LEFT JOIN swe_tasks s ON s.id = t.task_id WHERE s.split IS NOT 'train'",
+    "SELECT 'split guard: repair pair ' || r.id || ' is of ' || r.problem_id || ', which is ' || "
+    "coalesce(s.split, 'in no split') FROM repair_pairs r "
+    "LEFT JOIN splits s ON s.problem_id = r.problem_id WHERE s.split IS NOT 'train'",
+    *(
+        f"SELECT 'split guard: row ' || l.id || ' of {table} was learned from ' || l.{column} || "
+        f"', which is ' || coalesce(s.split, 'in no split') FROM {table} l "
+        f"LEFT JOIN {splits} s ON s.{key} = l.{column} "
+        f"WHERE l.{column} IS NOT NULL AND s.split IS NOT 'train'"
+        for column, splits, key, tables in (
+            ("task_id", "swe_tasks", "id", LEARNED),
+            ("problem_id", "splits", "problem_id", LEARNED_FROM_PROBLEMS),
+        )
+        for table in tables
+    ),
 )
 
 
@@ -54,7 +72,7 @@ def verify(state_dir: Path) -> list[str]:
     findings: list[str] = []
     try:
         with Store.open(state_dir / DATABASE_NAME, read_only=True) as store:
-            for check in (_pages, _references, _schema, _rows, _codes, _checkpoints):
+            for check in (_pages, _references, _schema, _rows, _codes, _keys, _checkpoints):
                 findings += _run(check, store)
     except StoreError as error:
         findings.append(str(error))
@@ -139,6 +157,17 @@ def _codes(store: Store) -> Iterator[str]:
         yield finding
 
 
+def _keys(store: Store) -> Iterator[str]:
+    """Compare each fact's key with its hash."""
+    wrong = (
+        f"fact {row['id']}: its key is not what its key_hash says"
+        for row in _in_chunks(store, "SELECT id, key, key_hash FROM facts")
+        if hashlib.sha256(row["key"]).hexdigest() != row["key_hash"]
+    )
+    for _, finding in zip(range(MAX_FINDINGS), wrong, strict=False):
+        yield finding
+
+
 def _in_chunks(store: Store, sql: str, size: int = 5000) -> Iterator[dict[str, Any]]:
     """The rows of a table by id, some thousand at a time: a large store is not held in memory."""
     last = -(2**63)
@@ -148,13 +177,19 @@ def _in_chunks(store: Store, sql: str, size: int = 5000) -> Iterator[dict[str, A
 
 
 def _checkpoints(store: Store) -> Iterator[str]:
-    sql = "SELECT id, checkpoint, sha256 FROM models WHERE checkpoint IS NOT NULL ORDER BY id"
-    for row in store.query(sql):
+    """Compare the files of models, and of the memories' weights in use, with their hashes."""
+    listed = (
+        "SELECT 'model ' || id AS what, checkpoint, sha256 FROM models "
+        "WHERE checkpoint IS NOT NULL ORDER BY id",
+        "SELECT 'memory ' || memory AS what, checkpoint, sha256 FROM memory_versions v "
+        "WHERE version = (SELECT max(version) FROM memory_versions WHERE memory = v.memory)",
+    )
+    for row in (row for sql in listed for row in store.query(sql)):
         path = store.path.parent / row["checkpoint"]
         try:
             if sha256_file(path) != row["sha256"]:
-                yield f"model {row['id']}: {path} is not what its SHA-256 says"
+                yield f"{row['what']}: {path} is not what its SHA-256 says"
         except FileNotFoundError:
-            yield f"model {row['id']}: {path} is missing"
+            yield f"{row['what']}: {path} is missing"
         except OSError as error:
-            yield f"model {row['id']}: {path} cannot be read: {error.strerror}"
+            yield f"{row['what']}: {path} cannot be read: {error.strerror}"

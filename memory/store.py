@@ -18,18 +18,39 @@ from memory.connection import (
     connect,
     plain_errors,
 )
+from memory.constraints import Constraints
 from memory.errors import StoreError, StoreVersionError
 from memory.evaluations import Evaluations
 from memory.events import Events
+from memory.facts import Facts
 from memory.limits import ProblemLimits
 from memory.models import Models
+from memory.observations import Observations
+from memory.patterns import Patterns
 from memory.problems import Problems
+from memory.repair_pairs import RepairPairs
+from memory.repairs import Repairs
 from memory.rounds import Rounds
 from memory.samples import Samples
 from memory.schema import migrations
 
 
-class Store(Problems, ProblemLimits, Samples, Behaviours, Models, Evaluations, Rounds, Events):
+class Store(
+    Problems,
+    ProblemLimits,
+    Samples,
+    Behaviours,
+    Models,
+    Evaluations,
+    Rounds,
+    Events,
+    RepairPairs,
+    Patterns,
+    Facts,
+    Constraints,
+    Observations,
+    Repairs,
+):
     """Everything that KENT remembers in rows.
 
     It may be used by several threads at once, and the file by several processes. Each write is

@@ -5,7 +5,8 @@ import threading
 from pathlib import Path
 
 import pytest
-from store_rows import RECIPE, SANDBOX, add_candidate, add_labelled, pairs, promote, sample
+from repair_rows import add_tasks, fact, open_memory
+from store_rows import RECIPE, SANDBOX, add_candidate, add_labelled, pairs, promote, sample, sha
 
 from memory.errors import StoreError
 from memory.maintenance import backup, verify
@@ -21,6 +22,13 @@ def state(store: Store) -> Path:
         model = add_candidate(store, config={"number": number})
         store.add_training_examples(model.id, pairs(rows))
         promote(store, model)
+    add_tasks(store)
+    open_memory(store)
+    store.add_facts([fact(), fact("of a problem", problem_id="p/train")])
+    weights = Path("checkpoints/memory.safetensors")
+    (store.path.parent / weights).write_text("weights")
+    given = {"last_fact": 2, "stage_run_id": None}
+    store.add_memory_version("patterns", weights, sha("weights"), **given)
     store.close()
     return store.path.parent
 
@@ -61,6 +69,31 @@ DEFECTS = {
         "DROP TRIGGER guard_samples_update",
         "UPDATE samples SET code = code || ' ' WHERE id = 2",
     ],
+    "split guard: row 1 of facts was learned from t/train, which is test": [
+        "DROP TRIGGER guard_swe_tasks_update",
+        "UPDATE swe_tasks SET split = 'test' WHERE id = 't/train'",
+    ],
+    "split guard: row 2 of facts was learned from p/train, which is test": [
+        "DROP TRIGGER guard_splits_update",
+        "UPDATE splits SET split = 'test' WHERE problem_id = 'p/train'",
+    ],
+    "split guard: row 3 of observations was learned from t/val, which is validation": [
+        "DROP TRIGGER guard_observations",
+        "INSERT INTO observations VALUES (3, 'c', 'p', 1, 't/val', NULL, NULL, 0)",
+    ],
+    "split guard: model critic-0001 was trained on task t/test, which is test": [
+        "DROP TRIGGER guard_training_tasks",
+        "INSERT INTO training_tasks VALUES ('critic-0001', 't/test')",
+    ],
+    "split guard: repair pair 7 is of p/test, which is test": [
+        "DROP TRIGGER guard_repair_pairs",
+        "INSERT INTO repair_pairs VALUES (7, 'p/test', 4, 5, 0.9, 0)",
+    ],
+    "fact 1: its key is not what its key_hash says": [
+        "DROP TRIGGER guard_facts_update",
+        "UPDATE facts SET key = zeroblob(24) WHERE id = 1",
+    ],
+    "memory patterns: ": ["UPDATE memory_versions SET sha256 = 'another'"],
     "integrity: CHECK constraint failed in verdicts": [
         "PRAGMA ignore_check_constraints=ON",
         "UPDATE verdicts SET verdict = 'not_judged' WHERE id = 6",
