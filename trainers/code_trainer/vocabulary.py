@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from trainers.code_trainer.tokens import BLANK, LINE_ENDS, SYNTAX, words
+from trainers.code_trainer.code_tokens import BLANK, LINE_ENDS, SYNTAX, words
 
 PAD, START, END, OOV = "<PAD>", "<START>", "<END>", "<OOV>"
 SPECIALS = (PAD, START, END, OOV)
