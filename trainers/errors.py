@@ -23,3 +23,7 @@ class CheckpointError(TrainerError):
 
 class BenchmarkError(TrainerError):
     """There is nothing to measure: no trained model fits what was asked for."""
+
+
+class PatchError(TrainerError):
+    """A patch does not fit the text, or cannot be written as a diff."""

@@ -8,6 +8,7 @@ from difflib import SequenceMatcher
 from functools import cached_property
 from typing import Literal, get_args
 
+from trainers.code_trainer.chunks import parse_file
 from trainers.tasks.python_source import parse
 
 Operation = Literal[
@@ -35,6 +36,7 @@ class Region:
     to ``added``; lines keep their line ends. One of the two may be empty, never both.
     """
 
+    path: str
     start: int
     removed: tuple[str, ...]
     added: tuple[str, ...]
@@ -56,8 +58,8 @@ def split_lines(text: str) -> list[str]:
     return _LINE.findall(text)
 
 
-def regions(before: str, after: str) -> list[Region]:
-    """The changed regions in order; empty where the texts are equal."""
+def regions(before: str, after: str, path: str = "") -> list[Region]:
+    """The changed regions of one file in order; empty where the texts are equal."""
     old, new = split_lines(before), split_lines(after)
     head = _common(old, new)
     tail = _common(old[head:][::-1], new[head:][::-1])
@@ -68,29 +70,70 @@ def regions(before: str, after: str) -> list[Region]:
         if tag != "equal":
             removed, added = tuple(inner_old[i:j]), tuple(inner_new[k:m])
             kind = _operation(head + i, removed, added, functions)
-            found.append(Region(head + i, removed, added, kind))
+            found.append(Region(path, head + i, removed, added, kind))
     return found
 
 
-def largest_region(before: str, after: str) -> Region | None:
-    """The region of most lines, the first of equals; None where the texts are equal."""
-    return max(regions(before, after), key=lambda region: region.size, default=None)
+def task_regions(before: Mapping[str, str], after: Mapping[str, str]) -> list[Region]:
+    """The regions of all files, by path; a file that only one of the two has is one region."""
+    return [
+        region
+        for path in sorted({*before, *after})
+        for region in regions(before.get(path, ""), after.get(path, ""), path)
+    ]
+
+
+def largest_region(
+    before: str | Mapping[str, str], after: str | Mapping[str, str]
+) -> Region | None:
+    """The region of most lines, the first of equals, of one text or of the texts by path.
+
+    None where nothing changed.
+    """
+    if isinstance(before, str) or isinstance(after, str):
+        before, after = {"": str(before)}, {"": str(after)}
+    return max(task_regions(before, after), key=lambda region: region.size, default=None)
 
 
 def largest_region_operation(
     before: str | Mapping[str, str], after: str | Mapping[str, str]
 ) -> Operation | None:
-    """The operation of a change's largest region, of one text or of the texts by path.
+    """The operation of a change's largest region; None where nothing changed."""
+    region = largest_region(before, after)
+    return region.operation if region else None
 
-    A path that only one of two mappings has is a file that was added or deleted. None where nothing
-    changed.
+
+def edited_functions(before: str, after: str) -> list[str]:
+    """Qualified names of the functions of ``before`` that a change touches, in file order.
+
+    A line inserted at the end of a function counts as that function's where it is indented as
+    deep as its body; definitions that are only in ``after`` have no name here.
     """
-    if isinstance(before, str) or isinstance(after, str):
-        before, after = {"": str(before)}, {"": str(after)}
-    paths = sorted({*before, *after})
-    largest = (largest_region(before.get(path, ""), after.get(path, "")) for path in paths)
-    found = [region for region in largest if region is not None]
-    return max(found, key=lambda region: region.size).operation if found else None
+    functions = [chunk for chunk in parse_file(before).chunks if chunk.kind == "function"]
+    touched: dict[str, None] = {}
+    for region in regions(before, after):
+        for chunk in functions:
+            if _touches(region, chunk.start - 1, chunk.end, before):
+                touched[chunk.name] = None
+    return list(touched)
+
+
+def _touches(region: Region, start: int, end: int, before: str) -> bool:
+    """Whether a region changes lines ``start`` to ``end`` (0-based, half-open)."""
+    if region.start < region.end:
+        return region.start < end and region.end > start
+    if start < region.start < end:
+        return True
+    if region.start != end:
+        return False
+    first = next((line for line in region.added if line.strip()), "")
+    header = before.splitlines()[start]
+    return _indent(first) > _indent(header)
+
+
+def _indent(line: str) -> int:
+    expanded = line.expandtabs()
+    return len(expanded) - len(expanded.lstrip())
 
 
 def _common(left: list[str], right: list[str]) -> int:
