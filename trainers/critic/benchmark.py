@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from memory.records import Figure, ProblemRow
+from trainers.clock import Clock
 from trainers.critic.ablation import ablate
 from trainers.critic.base_samples import share_base_samples
 from trainers.critic.calibrate import reliability
@@ -22,7 +23,7 @@ from trainers.critic.engines import open_features, open_generator
 from trainers.critic.evaluate import critic_figures, score, score_held_out
 from trainers.critic.features import FeatureSource
 from trainers.critic.judging import figures_json, pickers_of
-from trainers.critic.pipeline import Clock, Gathered, gather
+from trainers.critic.pipeline import Gathered, gather
 from trainers.critic.plan import load_sets, stored_counts
 from trainers.critic.sampling import Asked
 from trainers.critic.seed_accuracy import accuracy_figure

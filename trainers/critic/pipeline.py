@@ -1,11 +1,10 @@
 """From wanted samples to all that is known of them: sampled, judged, executed, read, embedded."""
 
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from memory.records import ModelRow
+from trainers.clock import Clock
 from trainers.critic.dataset import Features, Part, read_surveys
 from trainers.critic.model import CriticSpec
 from trainers.critic.sampling import Asked, execute, open_sandbox, sample
@@ -17,20 +16,6 @@ from trainers.generators.prompts import solve_prompt
 from trainers.labelling import LabelReport
 from trainers.samples import SampleSource
 from trainers.stage import StageContext
-
-
-@dataclass
-class Clock:
-    """The seconds that the parts of a run took."""
-
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    @contextmanager
-    def timed(self, part: str) -> Iterator[None]:
-        """Add the time of a block to a part."""
-        started = time.monotonic()
-        yield
-        self.seconds[part] = round(self.seconds.get(part, 0.0) + time.monotonic() - started, 3)
 
 
 @dataclass(frozen=True)

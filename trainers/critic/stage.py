@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
+from trainers.clock import Clock
 from trainers.critic.candidates import Version, mark_stale_champion, version_of_round
 from trainers.critic.engines import open_features, open_generator
 from trainers.critic.features import FeatureSource
 from trainers.critic.judging import gate, measure
-from trainers.critic.pipeline import Clock, Gathered, gather, spec_of
+from trainers.critic.pipeline import Gathered, gather, spec_of
 from trainers.critic.plan import ProblemSets, load_sets, tokens_of_round, wanted_samples
 from trainers.critic.sampling import Asked
 from trainers.critic.sources import Engines

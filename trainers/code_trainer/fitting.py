@@ -1,0 +1,88 @@
+"""What a round fits anew: the order of candidates, and where to look, from train tasks alone."""
+
+from collections.abc import Callable, Sequence
+from itertools import islice
+
+from memory.hologram.codebook import Codebook
+from trainers.code_trainer.edits.injection import from_fixes
+from trainers.code_trainer.edits.learning import Example, fit
+from trainers.code_trainer.edits.library import PatternLibrary
+from trainers.code_trainer.edits.priors import Priors
+from trainers.code_trainer.knowledge import usable
+from trainers.code_trainer.localise import Localiser
+from trainers.code_trainer.sources import by_hash
+from trainers.code_trainer.versions import Fitted, index_folder
+from trainers.stage import StageContext
+from trainers.tasks.swe.types import SWETask
+
+LEAST_TREES = 20
+"""Tasks with a tree below which a ranking of files is not learned."""
+
+MOST_EXAMPLES = 300
+"""Fixes that the order is learned from: more change little and take longer."""
+
+
+def fit_version(
+    context: StageContext,
+    tasks: Sequence[SWETask],
+    library: PatternLibrary,
+    codebook: Codebook,
+) -> Fitted:
+    """Fit the order of candidates and the localiser.
+
+    Args:
+        context: progress, stop request, seed, where the indexes are.
+        tasks: of the train split.
+        library: everything that was mined of them.
+        codebook: the container's.
+    """
+    context.progress.start("learn the order", 0, "")
+    priors = fit_priors(tasks, library, context.check_stop)
+    with_tree = [task for task in tasks if task.tree is not None and task.source != "mined"]
+    localiser = None
+    if len(with_tree) >= LEAST_TREES:
+        context.progress.start("learn where to look", len(with_tree), "tasks")
+        localiser = Localiser(codebook, index_folder(context.state_dir), seed=context.seed)
+        localiser.fit(with_tree, tell=lambda done: _tell(context, done))
+    return Fitted(priors, localiser)
+
+
+def fit_priors(
+    tasks: Sequence[SWETask], library: PatternLibrary, check_stop: Callable[[], None]
+) -> Priors:
+    """Learn the order from half of the fixes, with patterns that the other half shows.
+
+    A pattern that was mined from an example's own fix would look better than it is.
+    """
+    halves = [task.task_id for task in sorted(tasks, key=lambda task: by_hash(task.task_id))]
+    others = set(halves[::2])
+    patterns = usable(library.only(others))
+    examples: list[Example] = []
+    for task in tasks:
+        if task.task_id in others:
+            continue
+        check_stop()
+        examples += islice(_examples(task), 2)
+        if len(examples) >= MOST_EXAMPLES:
+            break
+    if not examples or not patterns.patterns:
+        return Priors()
+    return fit(examples, patterns)
+
+
+def _examples(task: SWETask) -> list[Example]:
+    found: list[Example] = []
+    for path, before in task.code_before.items():
+        after = task.code_after.get(path)
+        if after is None:
+            continue
+        try:
+            found += from_fixes(before, after)
+        except (SyntaxError, ValueError, RecursionError):
+            continue  # of another version of Python
+    return found
+
+
+def _tell(context: StageContext, done: int) -> None:
+    context.check_stop()
+    context.progress.done = done

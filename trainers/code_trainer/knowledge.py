@@ -1,0 +1,61 @@
+"""What the code trainer knows: the memory, the patterns, their order, and where to look."""
+
+from dataclasses import dataclass, replace
+
+from memory.hologram.container import HologramContainer
+from memory.store import Store
+from trainers.code_trainer.bm25 import bm25_localisation
+from trainers.code_trainer.edits.library import PatternLibrary
+from trainers.code_trainer.edits.priors import Priors
+from trainers.code_trainer.localise import LocalisationResult, Localiser
+from trainers.code_trainer.pattern_store import recall_library
+from trainers.tasks.swe.types import SWETask
+
+LEAST_SEEN, MOST_PATTERNS = 2, 1500
+"""A pattern that one fix alone shows is that fix; of the others the commonest are enough."""
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """Everything that a solver asks. ``trained`` False: nothing learned orders the search.
+
+    ``localiser`` None: files are ranked by BM25 over contents and paths, which learns nothing.
+    """
+
+    container: HologramContainer
+    library: PatternLibrary
+    priors: Priors
+    localiser: Localiser | None = None
+    trained: bool = True
+
+    def localise(self, task: SWETask) -> LocalisationResult:
+        """Rank the files and functions of a task's tree.
+
+        Raises:
+            TaskError: the tree cannot be read.
+        """
+        if self.localiser is None:
+            return bm25_localisation(task)
+        return self.localiser.rank(task)
+
+    def snapshot(self) -> "Knowledge":
+        """The same, with a memory whose writes are thrown away."""
+        return replace(self, container=self.container.snapshot())
+
+    def cold(self, seed: int) -> "Knowledge":
+        """The same patterns and no more: no order, no memory, no learned localisation."""
+        container = HologramContainer(None, self.container.codebook.dimensions, seed)
+        return Knowledge(container, self.library, Priors(), None, trained=False)
+
+
+def usable(library: PatternLibrary) -> PatternLibrary:
+    """The patterns that candidates are made of; where few fixes are known, all of them."""
+    pruned = library.pruned(least=LEAST_SEEN, most=MOST_PATTERNS)
+    return pruned if len(pruned.patterns) >= 50 else library.pruned(least=1, most=MOST_PATTERNS)
+
+
+def recall(
+    store: Store, container: HologramContainer, priors: Priors, localiser: Localiser | None
+) -> Knowledge:
+    """What the store remembers, with a version's weights."""
+    return Knowledge(container, usable(recall_library(store)), priors, localiser)

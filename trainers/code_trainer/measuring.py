@@ -1,0 +1,142 @@
+"""Solving many tasks to measure: each result is stored when done and not made again."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import Any, Protocol
+
+from memory.repair_records import RepairRow
+from trainers.code_trainer.diffs import unified_diff
+from trainers.code_trainer.program_repair import Repair
+from trainers.code_trainer.results import Comparison, Scored, Solution, score
+from trainers.errors import TrainerError
+from trainers.stage import StageContext
+from trainers.tasks.swe.types import SWETask
+
+_KEPT = "scored"
+_BEYOND = "beyond all"
+
+
+class Solves(Protocol):
+    """Who answers tasks, such as :class:`trainers.code_trainer.solver.Solver`."""
+
+    def attempt(self, task: SWETask) -> tuple[Solution, Repair | None]:
+        """Answer a task; of a program that tests judge also how its repair went."""
+
+
+def solve_all(
+    context: StageContext,
+    tasks: Sequence[SWETask],
+    solver: Solves,
+    *,
+    mode: str,
+    model_id: str | None,
+    after: Callable[[SWETask, Repair | None], None] | None = None,
+) -> list[Scored]:
+    """Solve tasks and compare the answers with the truth.
+
+    Args:
+        context: store, progress, stop request.
+        tasks: to solve; a task that cannot be worked on counts as not solved, and is told.
+        solver: answers; it learns nothing, so that no task reaches another.
+        mode: under which the store has the results.
+        model_id: whose results they are.
+        after: is told each task when it was answered: a memory that leaks is made so.
+
+    Raises:
+        Stopped: asked to stop; what was solved is stored.
+    """
+    here = set(tasks_in_store(context, tasks))
+    rows = context.store.repairs(round_id=context.round_id, mode=mode)
+    done = {row.task_id: row for row in rows if row.model_id == model_id and after is None}
+    context.progress.start(f"solve, {mode}", len(tasks), "tasks")
+    found = []
+    for task in tasks:
+        context.check_stop()
+        if task.task_id in done:
+            found.append(_read(done[task.task_id].evidence[_KEPT]))
+        else:
+            result, repair = _solve(
+                context, task, solver, mode, model_id, stored=task.task_id in here
+            )
+            found.append(result)
+            if after is not None:
+                after(task, repair)
+        context.progress.advance()
+    return found
+
+
+def _solve(
+    context: StageContext,
+    task: SWETask,
+    solver: Solves,
+    mode: str,
+    model_id: str | None,
+    *,
+    stored: bool,
+) -> tuple[Scored, Repair | None]:
+    repair = None
+    try:
+        solution, repair = solver.attempt(task)
+    except TrainerError as error:
+        context.store.event(
+            "code.task_failed",
+            f"{task.task_id}: {error}",
+            level="warning",
+            round_id=context.round_id,
+            stage_run_id=context.stage_run_id,
+        )
+        solution = Solution(task.task_id, outcome="failed", evidence={"error": str(error)})
+    result = score(task, solution, Comparison())
+    if stored:
+        context.store.add_repairs([_row(context, task, solution, result, mode, model_id)])
+    return result, repair
+
+
+def tasks_in_store(context: StageContext, tasks: Sequence[SWETask]) -> list[str]:
+    """The ids of those tasks that the store has; results of others are kept nowhere."""
+    ids = json.dumps([task.task_id for task in tasks])
+    rows = context.store.query(
+        "SELECT id FROM swe_tasks WHERE id IN (SELECT value FROM json_each(?))", (ids,)
+    )
+    return [str(row["id"]) for row in rows]
+
+
+def _row(
+    context: StageContext,
+    task: SWETask,
+    solution: Solution,
+    result: Scored,
+    mode: str,
+    model_id: str | None,
+) -> RepairRow:
+    patch = ""
+    if solution.patches:
+        patched = {**task.code_before, **solution.patches[0]}
+        known = {path: patched[path] for path in patched if path in task.code_before}
+        patch = unified_diff(task.code_before, known)
+    return RepairRow(
+        task_id=task.task_id,
+        mode=mode,
+        outcome=solution.outcome,
+        candidates=solution.candidates,
+        seconds=solution.seconds,
+        patch=patch,
+        evidence={_KEPT: _written(result)},
+        confidence=solution.confidence,
+        model_id=model_id,
+        stage_run_id=context.stage_run_id,
+    )
+
+
+def _written(result: Scored) -> dict[str, Any]:
+    """Plain JSON, which has no infinity: a rank beyond all is a text."""
+    return {
+        name: _BEYOND if value == float("inf") else value for name, value in asdict(result).items()
+    }
+
+
+def _read(document: dict[str, Any]) -> Scored:
+    return Scored(
+        **{name: float("inf") if value == _BEYOND else value for name, value in document.items()}
+    )
