@@ -1,0 +1,104 @@
+"""The benchmark of the code trainer, as a round of its own that trains nothing."""
+
+from dataclasses import replace
+from typing import Any
+
+from sandbox import Limits, Sandbox
+from trainers.clock import Clock
+from trainers.code_trainer import versions
+from trainers.code_trainer.benchmark import HonestCodeBenchmark, in_json
+from trainers.code_trainer.sources import (
+    bring_in,
+    by_hash,
+    read_task_file,
+    read_tasks,
+    tasks_of,
+)
+from trainers.code_trainer.stage import container_of
+from trainers.config import CodeConfig
+from trainers.errors import BenchmarkError
+from trainers.stage import StageContext, StageResult
+from trainers.tasks.swe.loading import CACHE
+from trainers.tasks.swe.notes import Notes
+from trainers.tasks.swe.types import SWETask
+
+_ABLATIONS = {
+    "without circuits": {"circuits": False},
+    "without constraints": {"constraints": False},
+    "without both": {"circuits": False, "constraints": False},
+}
+
+
+class CodeBenchmark:
+    """Measures the version in use on the test tasks, or on those of a file."""
+
+    name = "code_benchmark"
+
+    def why_not_due(self, context: StageContext) -> str | None:
+        """None: it is run when asked for."""
+        return None
+
+    def run(self, context: StageContext) -> StageResult:
+        """See :class:`trainers.stage.Stage`.
+
+        Raises:
+            BenchmarkError: there is no test task.
+        """
+        clock, notes = Clock(), Notes()
+        with clock.timed("tasks"):
+            tasks, told = _tasks(context, notes)
+        store = context.store
+        row = store.champion(versions.KIND) or next(iter(store.models(versions.KIND)[::-1]), None)
+        limits = Limits(memory_mb=context.settings.sandbox.memory_mb)
+        with Sandbox(workers=context.settings.sandbox.workers or None, limits=limits) as sandbox:
+            bench = HonestCodeBenchmark(context, sandbox, container_of(context), row)
+            with clock.timed("solve"):
+                result = bench.evaluate(tasks, context.settings.benchmark.modes)
+            document = in_json(result, seed=context.seed)
+            if context.settings.benchmark.ablation:
+                document["ablation"] = _ablation(context, sandbox, tasks)
+        document |= {
+            "task_set": told,
+            "n_tasks": len(tasks),
+            "model": row.id if row else None,
+            "model_status": row.status if row else None,
+            "notes": notes.lines(),
+            "seconds": clock.seconds,
+        }
+        return StageResult(document)
+
+
+def _ablation(context: StageContext, sandbox: Sandbox, tasks: list[SWETask]) -> dict[str, Any]:
+    """The isolated mode without parts of the memory; programs only, since only they are searched."""
+    store = context.store
+    row = store.champion(versions.KIND) or next(iter(store.models(versions.KIND)[::-1]), None)
+    programs = [task for task in tasks if task.tree is None]
+    found = {}
+    for name, change in _ABLATIONS.items():
+        code = CodeConfig.model_validate({**context.settings.code.model_dump(), **change})
+        settings = context.settings.model_copy(update={"code": code})
+        other = replace(context, settings=settings)
+        bench = HonestCodeBenchmark(other, sandbox, container_of(other), row, name)
+        result = bench.evaluate(programs, ("isolated",))
+        found[name] = in_json(result, seed=context.seed)["isolated"]
+    return found
+
+
+def _tasks(context: StageContext, notes: Notes) -> tuple[list[SWETask], str]:
+    wanted = context.settings.benchmark
+    if wanted.task_file is not None:
+        cache = context.state_dir / CACHE
+        tasks = read_task_file(wanted.task_file, cache, notes)
+        told = wanted.task_file.name
+    else:
+        for line in bring_in(context):
+            notes.say(line)
+        tasks = read_tasks(context.store, tasks_of(context.store, "test"))
+        told = "the store's test split"
+    if wanted.limit:
+        chosen = sorted(tasks, key=lambda task: by_hash(task.task_id))[: wanted.limit]
+        kept = {task.task_id for task in chosen}
+        tasks = [task for task in tasks if task.task_id in kept]
+    if not tasks:
+        raise BenchmarkError("there is no test task: `kent tasks import` brings some, or use --set")
+    return tasks, told
