@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from kent.cli_app import App, json_option, pass_app, print_json, say
+from kent.errors import ConfigError
 
 
 @click.command()
@@ -14,6 +15,18 @@ from kent.cli_app import App, json_option, pass_app, print_json, say
     "statement_file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Read the statement from a file.",
+)
+@click.option(
+    "--repo",
+    "repository",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Propose a patch for this repository instead; nothing in it is changed.",
+)
+@click.option(
+    "--issue",
+    "issue_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="With --repo: the file with the issue's text; else STATEMENT is the issue.",
 )
 @click.option("--stub", help="The function's first lines: signature and docstring.")
 @click.option("--function", "entry_point", help="Its name; else taken from a test or the stub.")
@@ -35,6 +48,8 @@ def solve(
     *,
     statement: str | None,
     statement_file: Path | None,
+    repository: Path | None,
+    issue_file: Path | None,
     stub: str | None,
     entry_point: str | None,
     tests: tuple[str, ...],
@@ -46,10 +61,18 @@ def solve(
 
     The program goes to standard output; how it was picked, and how likely it passes, beside it.
     Exit code 1: tests were given and no sample passes them all.
+
+    With --repo: a unified diff that `git apply` takes, from patterns of past fixes and without a
+    language model; where, why and how sure beside it. Exit code 1: there is no patch.
     """
+    file = issue_file or statement_file
+    text = file.read_text(encoding="utf-8", errors="replace") if file else statement
+    if repository is not None:
+        return _solve_repository(app, repository, text or "", as_json=as_json)
+    if issue_file is not None:
+        raise ConfigError("--issue goes with --repo: name the repository that it is about")
     from kent.solve import as_problem, solve_problem
 
-    text = statement_file.read_text(encoding="utf-8") if statement_file else statement
     problem = as_problem(text, stub=stub, entry_point=entry_point, tests=tests)
     found = solve_problem(app.config, problem, samples=samples, seed=seed, tell=say)
     solution = found.solution
@@ -59,3 +82,16 @@ def solve(
         click.echo(solution.code.rstrip())
         say(found.line())
     return 1 if solution.tests_passed is False else 0
+
+
+def _solve_repository(app: App, repository: Path, issue: str, *, as_json: bool) -> int:
+    from kent.solve_repo import solve_repository
+
+    found = solve_repository(app.config, repository, issue, say)
+    if as_json:
+        print_json(found.to_json())
+    else:
+        for line in found.lines():
+            say(line)
+        click.echo(found.diff, nl=False)
+    return 0 if found.diff else 1

@@ -69,7 +69,7 @@ class CodeBenchmark:
 
 
 def _ablation(context: StageContext, sandbox: Sandbox, tasks: list[SWETask]) -> dict[str, Any]:
-    """The isolated mode without parts of the memory; programs only, since only they are searched."""
+    """The isolated mode without parts of the memory, on programs: only they are searched."""
     store = context.store
     row = store.champion(versions.KIND) or next(iter(store.models(versions.KIND)[::-1]), None)
     programs = [task for task in tasks if task.tree is None]

@@ -100,6 +100,23 @@ class Bias:
             self._known[key] = self._bias(context, pattern)
         return self._known[key]
 
+    def reasons(self, context: str, pattern: str) -> str:
+        """What spoke against a pattern in a context, for a person."""
+        parts = []
+        if self._constraints is not None:
+            key = AttemptKey(context, "", FILE_ROLE, pattern)
+            parts += [
+                f"{reason.failures:.1f} of {reason.attempts:.1f} attempts at "
+                f"{' / '.join(filter(None, reason.level))} failed"
+                for reason in self._constraints.reasons(key)[:1]
+                if reason.failures > 0
+            ]
+        if self._observer is not None and self._observer.mean(context, pattern) < 0.5 * (
+            self._observer.mean("", "")
+        ):
+            parts.append(f"it worked in {self._observer.mean(context, pattern):.0%} of its tries")
+        return "; ".join(parts) or "nothing"
+
     def _bias(self, context: str, pattern: str) -> float:
         bias = 0.0
         if self._observer is not None:

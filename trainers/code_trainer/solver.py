@@ -41,11 +41,11 @@ class Solver:
     ) -> None:
         self._knowledge, self._config = knowledge, config
         container = knowledge.container
-        bias = Bias(
+        self._bias = Bias(
             container.observer if config.circuits else None,
             container.constraints if config.constraints else None,
         )
-        self._ranking = Ranking(knowledge.library, knowledge.priors, reweigh=bias)
+        self._ranking = Ranking(knowledge.library, knowledge.priors, reweigh=self._bias)
         order = (
             learned_order(self._ranking)
             if knowledge.trained
@@ -90,7 +90,7 @@ class Solver:
             outcome="unjudged" if proposals else "unrepaired",
             confidence=found.files[0][1] if found.files else None,
             seconds=time.monotonic() - started,
-            evidence=_evidence(found, proposals),
+            evidence=self._evidence(found, proposals),
         ), None
 
     def _proposals(self, task: SWETask, found: LocalisationResult) -> list[Proposal]:
@@ -100,16 +100,22 @@ class Solver:
         texts = _texts(task.tree, {place.path for place in where})
         return propose(self._ranking, texts, where, task.issue_text, most=self._config.patches)
 
+    def _evidence(self, found: LocalisationResult, proposals: list[Proposal]) -> Mapping[str, Any]:
+        return {
+            "localisation": found.evidence,
+            "proposals": [
+                {
+                    "path": one.path,
+                    "score": one.score,
+                    **one.evidence,
+                    "against": self._bias.reasons(
+                        str(one.evidence["context"]), str(one.evidence["pattern"])
+                    ),
+                }
+                for one in proposals
+            ],
+        }
+
 
 def _texts(tree: Tree, paths: set[str]) -> dict[str, str]:
     return {path: tree.text(path) for path in sorted(paths)}
-
-
-def _evidence(found: LocalisationResult, proposals: list[Proposal]) -> Mapping[str, Any]:
-    return {
-        "localisation": found.evidence,
-        "proposals": [
-            {"path": one.path, "score": one.score, "operation": one.operation, **one.evidence}
-            for one in proposals
-        ],
-    }
