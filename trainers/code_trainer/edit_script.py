@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass, field
 
+from trainers.code_trainer.code_tokens import LINE_ENDS, Layout, Token, after, lex
 from trainers.code_trainer.locations import Locations
 from trainers.code_trainer.patches import CodePatch
 from trainers.code_trainer.regions import Operation, split_lines
-from trainers.code_trainer.code_tokens import LINE_ENDS, Layout, Token, after, lex
 
 LINES_ABOVE, LINES_BELOW = 6, 14
 MAX_WINDOW = 128
