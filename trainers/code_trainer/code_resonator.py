@@ -9,7 +9,7 @@ Patch vectors themselves are factorised by the base class (``factorise``).
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from memory.files import write_atomically
 from memory.hologram.codebook import Codebook
 from memory.hologram.resonator import Factorization, TransformationResonator
 from trainers.code_trainer.factor_parts import file_parts, location_parts
+from trainers.code_trainer.fusion import Case, Fusion, Priors, Scored, best_fusion, prior_of
 from trainers.code_trainer.patch_vectors import ROLES
 from trainers.code_trainer.patches import CodePatch, CodePatchResult
 from trainers.code_trainer.regions import OPERATIONS
@@ -32,32 +33,8 @@ from trainers.errors import CheckpointError, TrainerError
 OPERATION, FILE, LOCATION = ROLES
 FILES_TRIED = 5
 """So many of the likeliest files have their locations looked at."""
-_SHARPNESS = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
-_TRUST = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5)
 
 Names = Sequence[str] | Mapping[str, Sequence[str]]
-Priors = Mapping[str, Mapping[str, float]]
-
-
-@dataclass(frozen=True)
-class Fusion:
-    """How a factor's scores become a distribution: softmax(sharpness · cosine + trust · prior)."""
-
-    sharpness: float = 8.0
-    trust: float = 1.0
-
-
-@dataclass(frozen=True)
-class Case:
-    """A task with its truth, to calibrate by: names to choose among, priors, the true factors.
-
-    ``names`` and ``priors`` by role; of LOCATION, those of the true file.
-    """
-
-    issue: Tensor
-    names: Mapping[str, Sequence[str]]
-    truth: Mapping[str, str]
-    priors: Priors = field(default_factory=dict)
 
 
 class CodeResonator(TransformationResonator):
@@ -96,20 +73,17 @@ class CodeResonator(TransformationResonator):
         """Choose each factor's fusion by the likelihood of the truth in cases not fitted on."""
         for role in ROLES:
             scored = [
-                (self._scores(role, self.estimate(case.issue)[role], names), prior, place)
+                Scored(
+                    self._scores(role, self.estimate(case.issue)[role], names),
+                    prior_of(names, case.priors.get(role)),
+                    names.index(case.truth[role]),
+                )
                 for case in cases
                 if (names := list(case.names.get(role, ())))
-                for prior in [_prior(names, case.priors.get(role))]
-                if (place := _place(names, case.truth.get(role))) is not None
+                if case.truth.get(role) in names
             ]
             if scored:
-                self._fusion[role] = min(
-                    (Fusion(s, t) for s, t in product(_SHARPNESS, _TRUST)),
-                    key=lambda fusion: sum(
-                        -float(_log_softmax(fusion, scores, prior)[place])
-                        for scores, prior, place in scored
-                    ),
-                )
+                self._fusion[role] = best_fusion(scored)
 
     def estimate(self, issue: Tensor) -> dict[str, Tensor]:
         """By role, the bundle of parts that the map expects of an issue: float32 (D,)."""
@@ -127,7 +101,7 @@ class CodeResonator(TransformationResonator):
     ) -> dict[str, float]:
         """P(name) of one factor; the prior holds log probabilities, of names it lacks the least."""
         scores = self._scores(role, self.estimate(issue)[role], names)
-        logs = _log_softmax(self._fusion[role], scores, _prior(names, prior))
+        logs = self._fusion[role](scores, prior_of(names, prior))
         return dict(zip(names, logs.exp().tolist(), strict=True))
 
     def resonate(  # type: ignore[override] # an issue has no factors: not the base's question
@@ -249,7 +223,7 @@ class CodeResonator(TransformationResonator):
         prior: Mapping[str, float] | None,
     ) -> list[tuple[str, float]]:
         scores = self._scores(role, expected[role], names)
-        logs = _log_softmax(self._fusion[role], scores, _prior(names, prior))
+        logs = self._fusion[role](scores, prior_of(names, prior))
         return sorted(zip(names, logs.exp().tolist(), strict=True), key=lambda pair: -pair[1])
 
     @staticmethod
@@ -281,21 +255,6 @@ def _parts(role: str, name: str) -> Mapping[str, float]:
     if role == FILE:
         return file_parts(name)
     return location_parts(name) if role == LOCATION else {name: 1.0}
-
-
-def _prior(names: Sequence[str], prior: Mapping[str, float] | None) -> Tensor:
-    if not prior:
-        return torch.zeros(len(names))
-    least = min(prior.values())
-    return torch.tensor([prior.get(name, least) for name in names])
-
-
-def _log_softmax(fusion: Fusion, scores: Tensor, prior: Tensor) -> Tensor:
-    return (fusion.sharpness * scores + fusion.trust * prior).log_softmax(-1)
-
-
-def _place(names: Sequence[str], name: str | None) -> int | None:
-    return names.index(name) if name in names else None
 
 
 def _result(names: tuple[str, ...], probabilities: tuple[float, ...]) -> CodePatchResult:

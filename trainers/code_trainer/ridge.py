@@ -47,9 +47,10 @@ class RidgeMap:
             )
         self.keys = _unit(keys.float()).to(torch.float16)
         self.targets = list(targets)
-        values, vectors = torch.linalg.eigh(self._kernel(self.keys.float()))
-        self.penalty = penalty or self._best_penalty(values, vectors)
-        self._inverse = _inverse(values, vectors, self.penalty)
+        kernel = self._kernel(self.keys.float())
+        self.penalty = penalty or self._best_penalty(kernel)
+        regular = kernel + self.penalty * torch.eye(len(kernel))
+        self._inverse = torch.cholesky_inverse(torch.linalg.cholesky(regular))
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -83,9 +84,10 @@ class RidgeMap:
                     sums[name] = sums.get(name, 0.0) + coefficient * weight
         return found
 
-    def _best_penalty(self, values: Tensor, vectors: Tensor) -> float:
+    def _best_penalty(self, kernel: Tensor) -> float:
         """By the squared error of all targets on tasks left out: (A y)_i / A_ii."""
         gram = self._target_gram()
+        values, vectors = torch.linalg.eigh(kernel)
         errors = []
         for penalty in PENALTIES:
             inverse = _inverse(values, vectors, penalty)
@@ -111,7 +113,8 @@ class RidgeMap:
 
 
 def _unit(keys: Tensor) -> Tensor:
-    return keys / keys.norm(dim=-1, keepdim=True).clamp(min=1e-6)
+    scaled: Tensor = keys / keys.norm(dim=-1, keepdim=True).clamp(min=1e-6)
+    return scaled
 
 
 def _inverse(values: Tensor, vectors: Tensor, penalty: float) -> Tensor:
