@@ -136,13 +136,14 @@ class CodeResonator(TransformationResonator):
         operations = list(vocabularies.get(OPERATION, OPERATIONS))
         if not files or not operations:
             raise TrainerError("no file has a location to change: give the tree's files and theirs")
+        of_places = given.get(LOCATION, {})
+        least = min(of_places.values(), default=0.0)
         expected = self.estimate(issue)
         of_operation = self._ranked(OPERATION, expected, operations, given.get(OPERATION))
         found = []
         for path, of_file in self._ranked(FILE, expected, files, given.get(FILE))[:FILES_TRIED]:
             names = list(by_file(path))
-            own = given.get(LOCATION)
-            prior = own and {n: own[f"{path}::{n}"] for n in names if f"{path}::{n}" in own}
+            prior = {name: of_places.get(f"{path}::{name}", least) for name in names if of_places}
             of_location = self._ranked(LOCATION, expected, names, prior)[:k]
             for (place, p), (operation, q) in product(of_location, of_operation):
                 found.append(_result((operation, path, place), (q, of_file, p)))
