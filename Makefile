@@ -7,9 +7,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 MODEL ?= qwen2.5-coder-0.5b-instruct
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 
 .PHONY: run setup weights test test-vllm test-slow lint format bench-overlap bench-generators \
-	bench-sandbox clean
+	bench-sandbox bench-hdc clean
 
 run: setup weights
 	$(BIN)/kent daemon start --foreground --rounds 1
@@ -60,6 +61,10 @@ bench-generators: setup weights
 bench-sandbox: setup
 	$(BIN)/pip install -q --no-deps evalplus==0.3.1 appdirs wget tempdir multipledispatch
 	$(BIN)/kent benchmark sandbox
+
+bench-hdc: setup
+	$(BIN)/python scripts/bench_hdc.py $(BENCH_ARGS)
+	$(BIN)/python scripts/bench_hdc_search.py $(BENCH_ARGS)
 
 clean:
 	rm -rf $(VENV) .venv-vllm build *.egg-info
