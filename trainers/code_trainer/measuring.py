@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from memory.repair_records import RepairRow
 from trainers.code_trainer.diffs import unified_diff
 from trainers.code_trainer.program_repair import Repair
-from trainers.code_trainer.results import Comparison, Scored, Solution, score
+from trainers.code_trainer.results import Scored, Solution, score
 from trainers.errors import TrainerError
 from trainers.stage import StageContext
 from trainers.tasks.swe.types import SWETask
@@ -87,7 +87,7 @@ def _solve(
             stage_run_id=context.stage_run_id,
         )
         solution = Solution(task.task_id, outcome="failed", evidence={"error": str(error)})
-    result = score(task, solution, Comparison())
+    result = score(task, solution)
     if stored:
         context.store.add_repairs([_row(context, task, solution, result, mode, model_id)])
     return result, repair

@@ -9,7 +9,8 @@ import numpy as np
 from memory.records import Figure
 from memory.repair_records import Outcome
 from trainers import statistics
-from trainers.code_trainer.regions import largest_region_operation
+from trainers.code_trainer.comparison import exact, normalised
+from trainers.code_trainer.regions import edited_functions, largest_region_operation
 from trainers.tasks.swe.types import SWETask
 
 FILE_AT, FUNCTION_AT = (1, 3, 5), (1, 5)
@@ -63,18 +64,12 @@ class Scored:
     confidence: float | None = None
 
 
-def score(task: SWETask, solution: Solution, same: "Comparison") -> Scored:
-    """Compare a solution with the truth of its task.
-
-    Args:
-        task: with the truth.
-        solution: to it.
-        same: how changed texts are compared with the truth's, see :class:`Comparison`.
-    """
+def score(task: SWETask, solution: Solution) -> Scored:
+    """Compare a solution with the truth of its task."""
     gold = gold_files(task)
     judged = task.judge is not None and task.judge.kind == "program"
     ranks = [_rank(path, solution.files) for path in gold]
-    want = same.changed_functions(task)
+    want = changed_functions(task)
     wanted = [
         _rank(name, solution.functions.get(path, ()))
         for path, names in want.items()
@@ -82,14 +77,14 @@ def score(task: SWETask, solution: Solution, same: "Comparison") -> Scored:
     ]
     operation = largest_region_operation(task.code_before, task.code_after)
     patched = [{**task.code_before, **patch} for patch in solution.patches]
-    exact = any(_equal(patch, task.code_after) for patch in patched)
+    same = any(exact(patch, task.code_after) for patch in patched)
     return Scored(
         task.task_id,
         file_rank=max(ranks) if task.tree is not None and ranks else None,
         function_rank=max(wanted) if task.tree is not None and wanted else None,
         operation=None if solution.operation is None else solution.operation == operation,
-        exact=exact,
-        normalised=exact or any(same.normalised(patch, task) for patch in patched),
+        exact=same,
+        normalised=same or any(normalised(patch, task.code_after) for patch in patched),
         resolved=solution.outcome == "resolved" if judged else None,
         passes_visible=solution.passes_visible if judged else None,
         candidates=solution.candidates if judged else None,
@@ -98,24 +93,12 @@ def score(task: SWETask, solution: Solution, same: "Comparison") -> Scored:
     )
 
 
-class Comparison:
-    """How a change is compared with the truth: which functions it touches, and when it is equal."""
-
-    def changed_functions(self, task: SWETask) -> Mapping[str, Sequence[str]]:
-        """Qualified names of the existing functions that the truth changes, by path."""
-        from trainers.code_trainer.functions import edited_functions
-
-        return {
-            path: edited_functions(task.code_before[path], task.code_after.get(path, ""))
-            for path in gold_files(task)
-            if path in task.code_before
-        }
-
-    def normalised(self, patched: Mapping[str, str], task: SWETask) -> bool:
-        """True when all files have the truth's syntax tree."""
-        from trainers.code_trainer.diffs import normalised
-
-        return normalised(patched, task.code_after)
+def changed_functions(task: SWETask) -> Mapping[str, Sequence[str]]:
+    """Qualified names of the existing functions that the truth changes, by path."""
+    return {
+        path: edited_functions(task.code_before[path], task.code_after.get(path, ""))
+        for path in gold_files(task)
+    }
 
 
 def gold_files(task: SWETask) -> list[str]:
@@ -182,7 +165,3 @@ def _median(values: Sequence[int], seed: int) -> Figure:
 
 def _rank(wanted: str, ranked: Sequence[str]) -> float:
     return float(ranked.index(wanted)) if wanted in ranked else float("inf")
-
-
-def _equal(patched: Mapping[str, str], truth: Mapping[str, str]) -> bool:
-    return dict(patched) == dict(truth)
