@@ -88,9 +88,12 @@ class Bias:
     """
 
     def __init__(
-        self, observer: CircuitObserver | None, constraints: ConstraintAccumulator | None
+        self,
+        library: PatternLibrary,
+        observer: CircuitObserver | None,
+        constraints: ConstraintAccumulator | None,
     ) -> None:
-        self._observer, self._constraints = observer, constraints
+        self._library, self._observer, self._constraints = library, observer, constraints
         self._known: dict[tuple[str, str], float] = {}
 
     def __call__(self, context: str, pattern: str) -> float:
@@ -104,7 +107,7 @@ class Bias:
         """What spoke against a pattern in a context, for a person."""
         parts = []
         if self._constraints is not None:
-            key = AttemptKey(context, "", FILE_ROLE, pattern)
+            key = self._key(context, pattern)
             parts += [
                 f"{reason.failures:.1f} of {reason.attempts:.1f} attempts at "
                 f"{' / '.join(filter(None, reason.level))} failed"
@@ -123,8 +126,12 @@ class Bias:
             ratio = self._observer.mean(context, pattern) / self._observer.mean("", "")
             bias += max(-_CLIP, min(_CLIP, math.log(ratio)))
         if self._constraints is not None:
-            bias -= self._constraints.penalty(AttemptKey(context, "", FILE_ROLE, pattern))
+            bias -= self._constraints.penalty(self._key(context, pattern))
         return bias
+
+    def _key(self, context: str, pattern: str) -> AttemptKey:
+        operation = self._library.patterns[pattern].operation
+        return AttemptKey(context, operation, FILE_ROLE, pattern)
 
 
 Order = Callable[[Program, TestRunner], Iterator[Candidate]]

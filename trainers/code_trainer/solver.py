@@ -42,6 +42,7 @@ class Solver:
         self._knowledge, self._config = knowledge, config
         container = knowledge.container
         self._bias = Bias(
+            knowledge.library,
             container.observer if config.circuits else None,
             container.constraints if config.constraints else None,
         )
