@@ -27,7 +27,7 @@ _TESTING = frozenset({"test", "tests", "testing", "conftest.py", "runtests.py"})
 
 @dataclass(frozen=True)
 class TextScores:
-    """BM25 of the issue's queries: (files, queries), (chunks, queries); pairs (files,), (chunks,)."""
+    """BM25 of each query: (files, queries) and (chunks, queries); of pairs (files,), (chunks,)."""
 
     files: Floats
     chunks: Floats
