@@ -27,9 +27,20 @@ from memory.problems import Problems
 from memory.rounds import Rounds
 from memory.samples import Samples
 from memory.schema import migrations
+from memory.swe_tasks import SweTasks
 
 
-class Store(Problems, ProblemLimits, Samples, Behaviours, Models, Evaluations, Rounds, Events):
+class Store(
+    Problems,
+    ProblemLimits,
+    Samples,
+    Behaviours,
+    Models,
+    Evaluations,
+    Rounds,
+    Events,
+    SweTasks,
+):
     """Everything that KENT remembers in rows.
 
     It may be used by several threads at once, and the file by several processes. Each write is
