@@ -11,3 +11,7 @@ class SplitGuardError(StoreError):
 
 class StoreVersionError(StoreError):
     """The database was written by a newer KENT."""
+
+
+class HologramError(StoreError):
+    """Vectors, codebooks or learned state that do not fit together."""
