@@ -55,12 +55,26 @@ def operation_of(removed: Sequence[str], added: Sequence[str]) -> str:
 def regions(before: str, after: str, path: str = "") -> list[Region]:
     """The changed regions of one file in order; by lines, as a diff without context has them."""
     old, new = before.splitlines(), after.splitlines()
-    matcher = SequenceMatcher(None, old, new, autojunk=False)
+    head = _shared(old, new)
+    tail = _shared(old[head:][::-1], new[head:][::-1])
+    matcher = SequenceMatcher(
+        None, old[head : len(old) - tail], new[head : len(new) - tail], autojunk=False
+    )
     return [
-        Region(path, i, j, tuple(old[i:j]), tuple(new[k:m]))
+        Region(path, head + i, head + j, tuple(matcher.a[i:j]), tuple(matcher.b[k:m]))
         for tag, i, j, k, m in matcher.get_opcodes()
         if tag != "equal"
     ]
+
+
+def _shared(first: Sequence[str], second: Sequence[str]) -> int:
+    """How many lines two texts share from their beginnings."""
+    count = 0
+    for one, other in zip(first, second, strict=False):
+        if one != other:
+            break
+        count += 1
+    return count
 
 
 def task_regions(before: Mapping[str, str], after: Mapping[str, str]) -> list[Region]:
