@@ -10,7 +10,7 @@ PYTEST_ARGS ?=
 BENCH_ARGS ?=
 
 .PHONY: run setup weights test test-vllm test-slow lint format bench-overlap bench-generators \
-	bench-sandbox bench-hdc clean
+	bench-sandbox bench-hdc bench-forgetting clean
 
 run: setup weights
 	$(BIN)/kent daemon start --foreground --rounds 1
@@ -65,6 +65,9 @@ bench-sandbox: setup
 bench-hdc: setup
 	$(BIN)/python scripts/bench_hdc.py $(BENCH_ARGS)
 	$(BIN)/python scripts/bench_hdc_search.py $(BENCH_ARGS)
+
+bench-forgetting: setup
+	$(BIN)/python scripts/bench_forgetting.py
 
 clean:
 	rm -rf $(VENV) .venv-vllm build *.egg-info

@@ -46,10 +46,17 @@ class RepoSolved:
             lines.append("no patch: no learned pattern fits there; `kent round code` learns more")
             return lines
         first = proposals[0]
+        where = f"in {first['function'] or 'the module'}"
+        if "pattern" in first:
+            slots = ", ".join(f"{name} = {value}" for name, value in first["slots"].items())
+            lines += [
+                f"pattern: {first['edit']} ({first['pattern']}), {where}, line {first['line']}",
+                f"filled: {slots or 'nothing'}",
+            ]
+        else:
+            tokens = " ".join(one["token"] for one in first["generated"]["tokens"])
+            lines.append(f"written by the decoder, {where}: {tokens}")
         lines += [
-            f"pattern: {first['edit']} ({first['pattern']}), in {first['function'] or 'the module'}"
-            f", line {first['line']}",
-            f"filled: {', '.join(f'{k} = {v}' for k, v in first['slots'].items()) or 'nothing'}",
             f"seen in: {', '.join(self.past) or 'no fix that is dated'}",
             f"against it: {first['against']}",
             f"{len(proposals)} candidates were proposed; no test was run on them",
@@ -115,4 +122,7 @@ def _past(knowledge: Knowledge, solution: Solution) -> tuple[str, ...]:
     proposals = solution.evidence.get("proposals", [])
     if not proposals:
         return ()
-    return tuple(knowledge.library.examples(proposals[0]["pattern"], 3))
+    if "pattern" in proposals[0]:
+        return tuple(knowledge.library.examples(proposals[0]["pattern"], 3))
+    recalled = proposals[0]["generated"]["patterns"]
+    return tuple(dict.fromkeys(task for one in recalled for task in one["sources"]))

@@ -13,7 +13,7 @@ from typing import Self
 
 from torch import Tensor
 
-from memory.errors import StoreError
+from memory.errors import HologramError, StoreError
 from memory.hologram.codebook import Codebook
 from memory.hologram.fact_index import FactIndex, Near
 from memory.hologram.fact_memory import FactMemory, to_key
@@ -70,7 +70,7 @@ class ConsolidationManager:
 
     Args:
         store: where facts and versions are; None: there are none and none is kept.
-        network: takes the weights, and is trained in place.
+        network: takes the weights, and is trained; see ``network`` for the one in use.
         codebook: that the keys are made with.
         memory: its name: lower case letters, digits, ``-`` and ``_``.
         writes: False keeps what is learned in this object only.
@@ -93,13 +93,14 @@ class ConsolidationManager:
         seed: int = 0,
     ) -> None:
         if not _NAME.fullmatch(memory):
-            raise StoreError(f"{memory!r} is no name of a memory: use a-z, 0-9, - and _")
+            raise HologramError(f"{memory!r} is no name of a memory: use a-z, 0-9, - and _")
         self.network = network
         self.codebook = codebook
         row = MemoryRow(memory, codebook.dimensions, codebook.seed)
         self._facts = FactMemory(store, row, writes=writes)
         self._schedule = schedule or Schedule()
         self._seed = seed
+        self._before: float | None = None
         self._shared = False  # the network is another manager's too
         self._index = FactIndex(self._facts)
         self._last_fact = self._load()
@@ -124,9 +125,14 @@ class ConsolidationManager:
         """How many facts there are."""
         return len(self._facts.ids())
 
-    def snapshot(self) -> Self:
-        """A copy that recalls the same and whose learning is kept nowhere."""
+    def snapshot(self, *, before: float | None = None) -> Self:
+        """A copy that recalls the same and whose learning is kept nowhere.
+
+        ``before``: it gives only facts from tasks before this time (Unix seconds) or without a
+        date. What a network has learned cannot be cut off at a date, so that ``recall`` refuses.
+        """
         other = copy(self)
+        other._before = _earlier(self._before, before)
         other._facts = self._facts.snapshot()
         other._index = FactIndex(other._facts)
         # The weights are copied when one of the two is about to change them.
@@ -146,28 +152,26 @@ class ConsolidationManager:
 
         Raises:
             SplitGuardError: a fact is not of the train split; then none is kept.
-            StoreError: a fact's index is not that of its label; then none is kept.
+            HologramError: a fact's index is not that of its label; then none is kept.
         """
         new = self._facts.add([self._row(fact, stage_run_id) for fact in facts])
         if not train:
             return Consolidation(new, 0, 0, None)
-        trained, epochs = self._train()
-        version = None
-        if trained and self._facts.writes and self._facts.store is not None:
-            version = save_weights(
-                self._facts.store,
-                self.memory,
-                self.network,
-                last_fact=self._last_fact,
-                stage_run_id=stage_run_id,
-            )
-        return Consolidation(new, trained, epochs, version)
+        return self._train(new, stage_run_id)
 
     def recall(self, key: Tensor, k: int = 1) -> list[Recall]:
         """The ``k`` likeliest labels of a key (D,), bipolar or weighted, by the network.
 
         Of a weighted key the signs are asked for, since those of facts are what is learned.
+
+        Raises:
+            HologramError: this is a snapshot of what was known before a date.
         """
+        if self._before is not None:
+            raise HologramError(
+                "a network cannot recall only what was known before a date: ask for the nearest "
+                "facts, or take a snapshot without a date"
+            )
         signs = sign(key, seed=self.codebook.seed)
         return [
             Recall(self._facts.labels[index], index, probability)
@@ -177,10 +181,9 @@ class ConsolidationManager:
     def nearest(self, key: Tensor, k: int = 1, *, before: float | None = None) -> list[Near]:
         """The ``k`` facts whose keys are nearest to a key (D,), by exact search.
 
-        ``before``: only those from tasks before this time (Unix seconds) or without a date. What
-        the network has learned cannot be cut off at a date; this can.
+        ``before``: only those from tasks before this time (Unix seconds) or without a date.
         """
-        return self._index.nearest(key, k, before=before)
+        return self._index.nearest(key, k, before=_earlier(self._before, before))
 
     def _load(self) -> int:
         store = self._facts.store
@@ -198,7 +201,7 @@ class ConsolidationManager:
     def _row(self, fact: ConsolidationFact, stage_run_id: int | None) -> FactRow:
         index = self._facts.index(fact.value_label)
         if fact.value_index is not None and fact.value_index != index:
-            raise StoreError(
+            raise HologramError(
                 f"{fact.value_label!r} has the index {index} in the memory {self.memory!r}, not "
                 f"{fact.value_index}; leave the index out"
             )
@@ -211,24 +214,38 @@ class ConsolidationManager:
             stage_run_id=stage_run_id,
         )
 
-    def _train(self) -> tuple[int, int]:
-        """Learn what is pending, a chunk at a time, among old facts drawn anew for each chunk."""
+    def _train(self, new: int, stage_run_id: int | None) -> Consolidation:
+        """Learn what is pending, a chunk at a time, and save the weights after each."""
         pending = self._facts.ids(after=self._last_fact)
-        if not pending:
-            return 0, 0
-        if self._shared:
+        if pending and self._shared:
             self.network, self._shared = deepcopy(self.network), False
         self.network.grow(len(self.labels))
-        known = self._facts.ids()[: -len(pending)]
-        epochs = 0
+        known = self._facts.ids()[: len(self) - len(pending)]
+        epochs, version = 0, None
         for start in range(0, len(pending), self._schedule.chunk):
             chunk = pending[start : start + self._schedule.chunk]
-            drawn = Random(self._seed + len(known)).sample(
-                known, min(len(known), self._schedule.replay)
-            )
-            new, old = (self._facts.packed(self._facts.facts(ids)) for ids in (chunk, drawn))
-            seed = self._seed + len(known)
-            epochs += learn(self.network, new, old, self._schedule, seed)
+            epochs += self._learn(chunk, known)
             known += chunk
             self._last_fact = chunk[-1]
-        return len(pending), epochs
+            version = self._save(stage_run_id)
+        return Consolidation(new, len(pending), epochs, version)
+
+    def _learn(self, chunk: list[int], known: list[int]) -> int:
+        """Train on the facts of these ids among old ones; how many epochs it took."""
+        seed = self._seed + len(known)  # other old facts for each chunk
+        drawn = Random(seed).sample(known, min(len(known), self._schedule.replay))
+        new, old = (self._facts.packed(self._facts.facts(ids)) for ids in (chunk, drawn))
+        return learn(self.network, new, old, self._schedule, seed)
+
+    def _save(self, stage_run_id: int | None) -> MemoryVersion | None:
+        store = self._facts.store if self._facts.writes else None
+        if store is None:
+            return None
+        last = self._last_fact
+        return save_weights(
+            store, self.memory, self.network, last_fact=last, stage_run_id=stage_run_id
+        )
+
+
+def _earlier(first: float | None, second: float | None) -> float | None:
+    return min((date for date in (first, second) if date is not None), default=None)

@@ -36,8 +36,8 @@ class FactMemory:
         self._scratch: dict[tuple[bytes, str], FactRow] = {}
         if self.store is not None:
             self._know(self.store.labels(row.name))
-        stored = self._stored_ids()
-        self._last_stored = stored[-1] if stored else 0
+        self._last_stored = _SCRATCH
+        self._last_stored = self._newest()
 
     def index(self, label: str) -> int | None:
         """The index of a label; None where it has none yet."""
@@ -92,9 +92,11 @@ class FactMemory:
         other.store = self.store
         other._know(self.labels)
         other._scratch = dict(self._scratch)
-        stored = self._stored_ids()
-        other._last_stored = stored[-1] if stored else 0
+        other._last_stored = self._newest()
         return other
+
+    def _newest(self) -> int:
+        return max(self._stored_ids(), default=0)
 
     def _stored_ids(self, before: float | None = None) -> list[int]:
         if self.store is None:

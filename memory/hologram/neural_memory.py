@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from memory.errors import StoreError
+from memory.errors import HologramError
 
 HIDDEN = 256
 _FORMAT = "neural-memory/1"
@@ -105,7 +105,7 @@ class NeuralMemoryNetwork(nn.Module):
         """The network that ``to_bytes`` wrote.
 
         Raises:
-            StoreError: these are no such weights.
+            HologramError: these are no such weights.
         """
         try:
             tensors = load(content)
@@ -114,7 +114,7 @@ class NeuralMemoryNetwork(nn.Module):
             network = cls(dimensions, hidden, labels, dropout=dropout)
             network.load_state_dict(tensors)
         except (SafetensorError, KeyError, ValueError, RuntimeError) as error:
-            raise StoreError(f"these are no weights of a neural memory: {error}") from error
+            raise HologramError(f"these are no weights of a neural memory: {error}") from error
         return network
 
 

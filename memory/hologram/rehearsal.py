@@ -3,6 +3,7 @@
 Rehearsal: Robins 1995, "Catastrophic forgetting, rehearsal and pseudorehearsal".
 """
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -22,9 +23,10 @@ class Schedule:
     ``chunk`` facts at a time. Half of a batch are new ones, half are drawn from all old ones, of
     which ``replay`` at most are held, as bits (1.3 kB each at 10,000 dimensions), drawn from the
     store. ``noise`` is the share of a key's bits that are turned in each step: a query is never its
-    key to the bit. A chunk is done when the mean loss (nats) of an epoch is below ``enough``, or
-    after ``max_epochs``. Then up to ``checked`` facts are asked for, and those that are not
-    recalled are learned once more, like new ones; that up to ``repairs`` times.
+    key to the bit. A chunk is done when the mean loss of an epoch is within ``enough`` nats of the
+    least that is possible, or after ``max_epochs`` and ``max_steps``, whichever is later. Then up
+    to ``checked`` facts are asked for, and those that are not recalled are learned once more, like
+    new ones; that up to ``repairs`` times.
     """
 
     rate: float = 1e-3
@@ -34,6 +36,7 @@ class Schedule:
     noise: float = 0.1
     enough: float = 0.02
     max_epochs: int = 60
+    max_steps: int = 300
     checked: int = 5_000
     repairs: int = 3
 
@@ -74,37 +77,71 @@ def learn(
     Returns:
         How many epochs it took.
     """
+    known = old.join(new)
+    labels = _LabelsOfKeys(known)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        epochs = _learn(network, new, old, schedule)
-        known = old.join(new)
-        for _ in range(schedule.repairs if len(old) else 0):
+        epochs = _learn(network, new, old, labels, schedule)
+        for _ in range(schedule.repairs):
             some = known.take(torch.randperm(len(known))[: schedule.checked])
-            lost = some.take(torch.nonzero(~recalls(network, some))[:, 0])
+            lost = some.take(torch.nonzero(~_recalls(network, some, labels))[:, 0])
             if not len(lost):
                 break
-            epochs += _learn(network, lost, known, schedule)
+            epochs += _learn(network, lost, known, labels, schedule)
     return epochs
 
 
+class _LabelsOfKeys:
+    """Which labels each key has: a fix of several edits gives one key several.
+
+    Any of them is right, and no network can bring the loss of such a fact below the logarithm of
+    their number.
+    """
+
+    def __init__(self, facts: Facts) -> None:
+        self._labels: defaultdict[int, set[int]] = defaultdict(set)
+        for key, target in zip(facts.keys, facts.targets.tolist(), strict=True):
+            self._labels[hash(key.tobytes())].add(target)
+
+    def least_losses(self, facts: Facts) -> Tensor:
+        """The least loss that each fact can have, in nats: float32 (n,)."""
+        counts = [len(self._labels[hash(key.tobytes())]) for key in facts.keys]
+        return torch.tensor(counts, dtype=torch.float32).log()
+
+    def are_right(self, facts: Facts, answers: Tensor) -> Tensor:
+        """For each fact whether its key has the label of that index: bool (n,)."""
+        pairs = zip(facts.keys, answers.tolist(), strict=True)
+        right = [answer in self._labels[hash(key.tobytes())] for key, answer in pairs]
+        return torch.tensor(right, dtype=torch.bool)
+
+
 @torch.no_grad()
-def recalls(network: NeuralMemoryNetwork, facts: Facts) -> Tensor:
-    """For each fact whether its key recalls its label first: bool (n,)."""
-    found = [torch.zeros(0, dtype=torch.bool)]
+def _recalls(network: NeuralMemoryNetwork, facts: Facts, labels: _LabelsOfKeys) -> Tensor:
+    """For each fact whether its key recalls a label of its own first: bool (n,)."""
+    found = []
     for places in torch.split(torch.arange(len(facts)), 1_000):
-        keys, targets = facts.take(places).tensors(network.dimensions)
-        best = network(keys.to(network.head.weight.device)).argmax(dim=-1).cpu()
-        found.append(best == targets)
+        part = facts.take(places)
+        keys, _ = part.tensors(network.dimensions)
+        answers = network(keys.to(network.head.weight.device)).argmax(dim=-1)
+        found.append(labels.are_right(part, answers))
     return torch.cat(found)
 
 
-def _learn(network: NeuralMemoryNetwork, new: Facts, old: Facts, schedule: Schedule) -> int:
+def _learn(
+    network: NeuralMemoryNetwork,
+    new: Facts,
+    old: Facts,
+    labels: _LabelsOfKeys,
+    schedule: Schedule,
+) -> int:
     device = network.head.weight.device
     optimiser = torch.optim.Adam(network.parameters(), lr=schedule.rate)
+    epoch = steps = 0
     network.train()
     try:
-        for epoch in range(1, schedule.max_epochs + 1):
-            losses = []
+        while epoch < schedule.max_epochs or steps < schedule.max_steps:
+            epoch += 1
+            excess = []
             for batch in _batches(new, old, schedule.batch):
                 keys, targets = batch.tensors(network.dimensions)
                 inputs = turned(keys, schedule.noise).to(device)
@@ -112,12 +149,13 @@ def _learn(network: NeuralMemoryNetwork, new: Facts, old: Facts, schedule: Sched
                 optimiser.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
                 optimiser.step()
-                losses.append(float(loss.detach()))
-            if sum(losses) / len(losses) < schedule.enough:
-                return epoch
+                excess.append(float(loss.detach()) - float(labels.least_losses(batch).mean()))
+            steps += len(excess)
+            if sum(excess) / len(excess) < schedule.enough:
+                break
     finally:
         network.eval()
-    return schedule.max_epochs
+    return epoch
 
 
 def _batches(new: Facts, old: Facts, size: int) -> Iterator[Facts]:

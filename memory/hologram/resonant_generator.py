@@ -16,6 +16,7 @@ from math import floor
 import torch
 from torch import Tensor
 
+from memory.errors import HologramError
 from memory.hologram.codebook import Codebook
 from memory.hologram.hypervectors import permute
 
@@ -234,11 +235,11 @@ def calibrate_threshold(supports: Sequence[Sequence[float]], false_reject: float
         false_reject: from 0 to 1.
 
     Raises:
-        ValueError: there are no sequences, or the share is not between 0 and 1.
+        HologramError: there are no sequences, or the share is not between 0 and 1.
     """
     least = sorted(min(sequence) for sequence in supports if sequence)
     if not least or not 0 <= false_reject <= 1:
-        raise ValueError(
+        raise HologramError(
             f"wants true sequences and a share in [0, 1]; got {len(least)} and {false_reject:g}"
         )
     place = max(1, floor(false_reject * (len(least) + 1)))

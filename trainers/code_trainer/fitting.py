@@ -8,6 +8,7 @@ from trainers.code_trainer.edits.injection import from_fixes
 from trainers.code_trainer.edits.learning import Example, fit
 from trainers.code_trainer.edits.library import PatternLibrary
 from trainers.code_trainer.edits.priors import Priors
+from trainers.code_trainer.generation import fit_generator
 from trainers.code_trainer.knowledge import usable
 from trainers.code_trainer.localise import Localiser
 from trainers.code_trainer.sources import by_hash
@@ -28,7 +29,7 @@ def fit_version(
     library: PatternLibrary,
     codebook: Codebook,
 ) -> Fitted:
-    """Fit the order of candidates and the localiser.
+    """Fit the order of candidates, the localiser and the generator.
 
     Args:
         context: progress, stop request, seed, where the indexes are.
@@ -44,7 +45,14 @@ def fit_version(
         context.progress.start("learn where to look", len(with_tree), "tasks")
         localiser = Localiser(codebook, index_folder(context.state_dir), seed=context.seed)
         localiser.fit(with_tree, tell=lambda done: _tell(context, done))
-    return Fitted(priors, localiser)
+    generator = None
+    config = context.settings.code
+    if config.generator:
+        context.progress.start("train the generator", 0, "")
+        generator = fit_generator(
+            tasks, codebook, epochs=config.generator_epochs, seed=context.seed
+        )
+    return Fitted(priors, localiser, generator)
 
 
 def fit_priors(

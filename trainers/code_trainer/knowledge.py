@@ -7,9 +7,13 @@ from memory.store import Store
 from trainers.code_trainer.bm25 import bm25_localisation
 from trainers.code_trainer.edits.library import PatternLibrary
 from trainers.code_trainer.edits.priors import Priors
+from trainers.code_trainer.generator import CodeGenerator
 from trainers.code_trainer.localise import LocalisationResult, Localiser
 from trainers.code_trainer.pattern_store import recall_library
 from trainers.tasks.swe.types import SWETask
+
+MEMORY = "code"
+"""The neural memory that recalls a pattern for an issue."""
 
 LEAST_SEEN, MOST_PATTERNS = 2, 1500
 """A pattern that one fix alone shows is that fix; of the others the commonest are enough."""
@@ -26,6 +30,7 @@ class Knowledge:
     library: PatternLibrary
     priors: Priors
     localiser: Localiser | None = None
+    generator: CodeGenerator | None = None
     trained: bool = True
 
     def localise(self, task: SWETask) -> LocalisationResult:
@@ -45,7 +50,7 @@ class Knowledge:
     def cold(self, seed: int) -> "Knowledge":
         """The same patterns and no more: no order, no memory, no learned localisation."""
         container = HologramContainer(None, self.container.codebook.dimensions, seed)
-        return Knowledge(container, self.library, Priors(), None, trained=False)
+        return Knowledge(container, self.library, Priors(), trained=False)
 
 
 def usable(library: PatternLibrary) -> PatternLibrary:
@@ -55,7 +60,11 @@ def usable(library: PatternLibrary) -> PatternLibrary:
 
 
 def recall(
-    store: Store, container: HologramContainer, priors: Priors, localiser: Localiser | None
+    store: Store,
+    container: HologramContainer,
+    priors: Priors,
+    localiser: Localiser | None = None,
+    generator: CodeGenerator | None = None,
 ) -> Knowledge:
     """What the store remembers, with a version's weights."""
-    return Knowledge(container, usable(recall_library(store)), priors, localiser)
+    return Knowledge(container, usable(recall_library(store)), priors, localiser, generator)

@@ -4,7 +4,7 @@ import heapq
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import islice, zip_longest
 from typing import Any
 
 from trainers.code_trainer.edits.program import Program
@@ -81,6 +81,15 @@ def propose(
     best = heapq.nsmallest(2 * most, found, key=lambda item: (-item.score, item.path))
     distinct = {(item.path, item.text): item for item in reversed(best)}
     return sorted(distinct.values(), key=lambda item: (-item.score, item.path))[:most]
+
+
+def alternate(first: Sequence[Proposal], second: Sequence[Proposal], most: int) -> list[Proposal]:
+    """One of each in turn, each changed file once: their scores do not compare."""
+    mixed = [one for pair in zip_longest(first, second) for one in pair if one is not None]
+    distinct: dict[tuple[str, str], Proposal] = {}
+    for one in mixed:
+        distinct.setdefault((one.path, one.text), one)
+    return list(distinct.values())[:most]
 
 
 def _of_place(ranking: Ranking, program: Program, place: Place) -> Iterator[Proposal]:

@@ -1,12 +1,15 @@
 """One task from issue to answer with what is known: localise, then search or propose."""
 
+import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sandbox import Sandbox
 from trainers.code_trainer.edits.ranking import Ranking
 from trainers.code_trainer.edits.search import Budget
+from trainers.code_trainer.encoder import CodeEncoder
+from trainers.code_trainer.generation import changed_texts, context_of
 from trainers.code_trainer.knowledge import Knowledge
 from trainers.code_trainer.localise import LocalisationResult
 from trainers.code_trainer.program_repair import (
@@ -17,7 +20,7 @@ from trainers.code_trainer.program_repair import (
     learned_order,
     untrained_order,
 )
-from trainers.code_trainer.repository_repair import Proposal, places, propose
+from trainers.code_trainer.repository_repair import Proposal, alternate, places, propose
 from trainers.code_trainer.results import Solution
 from trainers.config import CodeConfig
 from trainers.tasks.swe.types import SWETask, Tree
@@ -47,6 +50,7 @@ class Solver:
             container.constraints if config.constraints else None,
         )
         self._ranking = Ranking(knowledge.library, knowledge.priors, reweigh=self._bias)
+        self._encoder = CodeEncoder(container.codebook)
         order = (
             learned_order(self._ranking)
             if knowledge.trained
@@ -95,11 +99,43 @@ class Solver:
         ), None
 
     def _proposals(self, task: SWETask, found: LocalisationResult) -> list[Proposal]:
-        if task.tree is None or not self._knowledge.library.patterns:
+        if task.tree is None:
             return []
-        where = places(found.files[:LOOKED_INTO], found.functions)
+        files = found.files[:LOOKED_INTO]
+        where = places(files, found.functions)
         texts = _texts(task.tree, {place.path for place in where})
-        return propose(self._ranking, texts, where, task.issue_text, most=self._config.patches)
+        most = self._config.patches
+        by_pattern: list[Proposal] = []
+        if self._knowledge.library.patterns:
+            by_pattern = propose(self._ranking, texts, where, task.issue_text, most=most)
+        return alternate(by_pattern, self._generated(task, files, found, texts), most)
+
+    def _generated(
+        self,
+        task: SWETask,
+        files: Sequence[tuple[str, float]],
+        found: LocalisationResult,
+        texts: Mapping[str, str],
+    ) -> list[Proposal]:
+        generator = self._knowledge.generator
+        if generator is None or not texts:
+            return []
+        context = context_of(task.issue_text, texts, found.functions, files)
+        issue = self._encoder.encode_issue(task.issue_text)
+        proposals = []
+        for result in generator.generate(issue, context, self._config.patches):
+            for path, text in (changed_texts(texts, result) or {}).items():
+                patch = result.patches[0]
+                proposals.append(
+                    Proposal(
+                        path,
+                        text,
+                        math.log(max(result.confidence, 1e-12)),
+                        patch.operation,
+                        {"generated": result.evidence, "function": patch.location},
+                    )
+                )
+        return proposals
 
     def _evidence(self, found: LocalisationResult, proposals: list[Proposal]) -> Mapping[str, Any]:
         return {
@@ -111,7 +147,9 @@ class Solver:
                     **one.evidence,
                     "against": self._bias.reasons(
                         str(one.evidence["context"]), str(one.evidence["pattern"])
-                    ),
+                    )
+                    if "pattern" in one.evidence
+                    else "nothing",
                 }
                 for one in proposals
             ],

@@ -13,15 +13,12 @@ from trainers.code_trainer.curriculum import DIFFICULTIES, CodeCurriculum, Recor
 from trainers.code_trainer.curriculum import difficulty as difficulty_of
 from trainers.code_trainer.diffs import unified_diff
 from trainers.code_trainer.encoder import CodeEncoder
-from trainers.code_trainer.knowledge import Knowledge
+from trainers.code_trainer.knowledge import MEMORY, Knowledge
 from trainers.code_trainer.pattern_store import mined_of_task, remember_task
 from trainers.code_trainer.results import Solution
 from trainers.code_trainer.solver import Solver
 from trainers.config import CodeConfig
 from trainers.tasks.swe.types import SWETask
-
-MEMORY = "code"
-"""The neural memory that recalls a pattern for an issue."""
 
 PRACTICE = "train"
 """The mode under which the store has the tries on train tasks."""

@@ -9,7 +9,8 @@ from memory.hologram.container import HologramContainer
 from memory.records import ModelRow
 from memory.store import Store
 from trainers.code_trainer.edits.priors import Priors
-from trainers.code_trainer.knowledge import Knowledge, recall
+from trainers.code_trainer.generation import FittedGenerator, load_generation
+from trainers.code_trainer.knowledge import MEMORY, Knowledge, recall
 from trainers.code_trainer.localise import Localiser
 from trainers.errors import CheckpointError
 from trainers.stage import StageContext
@@ -24,10 +25,11 @@ WHERE m.kind = ? AND r.round_id = ? AND m.checkpoint IS NOT NULL ORDER BY m.vers
 
 @dataclass(frozen=True)
 class Fitted:
-    """What a version is beside the memory in the store: the order, and where to look."""
+    """What a version is beside the memory: the order, where to look, and who writes patches."""
 
     priors: Priors
     localiser: Localiser | None
+    generator: FittedGenerator | None = None
 
 
 def version_of_round(context: StageContext) -> ModelRow | None:
@@ -76,7 +78,7 @@ def load(
         CheckpointError: a file is missing or is not what its hash says.
     """
     if row is None:
-        return recall(store, container, Priors(), None)
+        return recall(store, container, Priors())
     for name, sha256 in row.config.get("files", {}).items():
         path = state_dir / name
         if not path.is_file() or sha256_file(path) != sha256:
@@ -89,7 +91,9 @@ def load(
     localiser = None
     if (folder / _LOCALISER).is_dir():
         localiser = Localiser.load(folder / _LOCALISER, container.codebook, index_folder(state_dir))
-    return recall(store, container, Priors.load(folder / _PRIORS), localiser)
+    memory = container.create_neural_memory(MEMORY)
+    generator = load_generation(folder, container.codebook, memory)
+    return recall(store, container, Priors.load(folder / _PRIORS), localiser, generator)
 
 
 def index_folder(state_dir: Path) -> Path:
@@ -103,6 +107,8 @@ def _write(state_dir: Path, folder: Path, fitted: Fitted) -> dict[str, str]:
     fitted.priors.save(target / _PRIORS)
     if fitted.localiser is not None:
         fitted.localiser.save(target / _LOCALISER)
+    if fitted.generator is not None:
+        fitted.generator.save(target)
     files = {
         str(path.relative_to(state_dir)): sha256_file(path)
         for path in sorted(target.rglob("*"))
