@@ -137,6 +137,7 @@ def _written(result: Scored) -> dict[str, Any]:
 
 
 def _read(document: dict[str, Any]) -> Scored:
-    return Scored(
-        **{name: float("inf") if value == _BEYOND else value for name, value in document.items()}
-    )
+    values: dict[str, Any] = {
+        name: float("inf") if value == _BEYOND else value for name, value in document.items()
+    }
+    return Scored(**values)
