@@ -1,0 +1,193 @@
+"""The candidates of a program in order: the likeliest first, made only as they are asked for."""
+
+import heapq
+from collections.abc import Iterable, Iterator
+from math import log, prod
+from random import Random
+
+from trainers.code_trainer.edits.instantiate import (
+    MOST_FILLINGS,
+    Candidate,
+    Cell,
+    Fillings,
+    Scored,
+    candidate,
+    filled,
+    fits,
+    instantiate,
+    place_name,
+)
+from trainers.code_trainer.edits.library import PatternLibrary
+from trainers.code_trainer.edits.pattern import Pattern
+from trainers.code_trainer.edits.priors import Evidence, Priors, Reweigh
+from trainers.code_trainer.edits.program import Program, Site
+from trainers.code_trainer.edits.slots import Slots
+from trainers.code_trainer.edits.spectrum import Spectrum
+from trainers.code_trainer.edits.template import Hole, Tree
+from trainers.code_trainer.edits.tree import form
+
+
+class Ranking:
+    """Orders the candidates of programs by learned priors.
+
+    Args:
+        library: the patterns.
+        priors: the weights.
+        reweigh: what circuits and constraints add to a pattern's score in a context.
+    """
+
+    def __init__(
+        self, library: PatternLibrary, priors: Priors, *, reweigh: Reweigh | None = None
+    ) -> None:
+        self.library, self.priors = library, priors
+        self._reweigh = reweigh
+        self._groups: dict[str, list[tuple[Pattern, float]]] = {}
+        evidence = Evidence(library)
+        for key in sorted(library.patterns):
+            pattern = library.patterns[key]
+            score = priors.score(evidence.pattern(pattern))
+            self._groups.setdefault(_place_of(pattern), []).append((pattern, score))
+
+    def ordered(
+        self, program: Program, spectrum: Spectrum | None = None, *, sites: list[Site] | None = None
+    ) -> Iterator[Candidate]:
+        """Give the candidates, best first, each normal form once and never the program itself."""
+        heap = _Cells(self, program, spectrum).open(program.sites if sites is None else sites)
+        heapq.heapify(heap)
+        seen = {hash(form(program.tree))}
+        while heap:
+            cell = heapq.heappop(heap)
+            made = cell.take()
+            if cell.bound is not None:
+                heapq.heappush(heap, cell)
+            if made is not None and (key := hash(made.form)) not in seen:
+                seen.add(key)
+                yield made
+
+    def sampled(
+        self, program: Program, spectrum: Spectrum | None, count: int, random: Random
+    ) -> list[tuple[float, Cell, Fillings]]:
+        """Draw fillings of cells at random, whatever they score.
+
+        Returns:
+            For each the logarithm of how many of the program's candidates it stands for, and what
+            it is; nonsense and doubles are among them.
+        """
+        opened = _Cells(self, program, spectrum).open(program.sites)
+        drawn = random.choices(opened, k=count) if opened else []
+        return [item.drawn(random, len(opened) / count) for item in drawn]
+
+    def groups(self, site: Site) -> Iterator[tuple[Pattern, float]]:
+        """Give the patterns that could fit at a place, with their own scores."""
+        for place in _places(site):
+            yield from self._groups.get(place, ())
+
+    def extra(self, site: Site, pattern: Pattern) -> float:
+        """Return what circuits and constraints add."""
+        return 0.0 if self._reweigh is None else self._reweigh(site.context, pattern.key)
+
+
+def fixed_order(library: PatternLibrary, program: Program, *, seed: int = 0) -> Iterator[Candidate]:
+    """Give the same candidates as an untrained order has them: pattern by pattern, place by place.
+
+    The patterns are shuffled by the seed; nothing that was learned has a say.
+    """
+    keys = sorted(library.patterns)
+    Random(seed).shuffle(keys)
+    slots = Slots(program, library.words)
+    seen = {hash(form(program.tree))}
+    for key in keys:
+        for made in instantiate(library.patterns[key], program, None, slots):
+            if (name := hash(made.form)) not in seen:
+                seen.add(name)
+                yield made
+
+
+class _Open:
+    """A cell whose fillings are being given; ``bound`` is the score of the next, None at the end."""
+
+    def __init__(
+        self, program: Program, cell: Cell, number: int, base: float, lists: list[Scored]
+    ) -> None:
+        self._program, self._cell, self._number, self._base = program, cell, number, base
+        self._lists = lists
+        self.bound: float | None = base + sum(items[0][0] for items in lists)
+        self._fillings: Iterator[tuple[float, Fillings]] | None = None
+        self._next: tuple[float, Fillings] | None = None
+
+    def __lt__(self, other: "_Open") -> bool:
+        mine, theirs = self.bound or 0.0, other.bound or 0.0
+        return (-mine, self._number) < (-theirs, other._number)
+
+    def drawn(self, random: Random, share: float) -> tuple[float, Cell, Fillings]:
+        """Return a filling drawn at random; ``share``: of the cells that this one stands for."""
+        chosen = [random.choice(items)[1] for items in self._lists]
+        count = min(MOST_FILLINGS, prod(len(items) for items in self._lists))
+        fillings = tuple(zip(self._cell.pattern.slots, chosen, strict=True))
+        return log(max(1.0, share * count)), self._cell, fillings
+
+    def take(self) -> Candidate | None:
+        """Return the next candidate, None where its filling makes no sense there."""
+        if self._fillings is None:
+            self._fillings = filled(self._cell, self._lists)
+            self._next = next(self._fillings)
+        assert self._next is not None
+        score, fillings = self._next
+        self._next = next(self._fillings, None)
+        self.bound = None if self._next is None else self._base + self._next[0]
+        return candidate(self._program, self._cell, fillings, self._base + score)
+
+
+class _Cells:
+    """The patterns that fit at the places of one program, with their scores."""
+
+    def __init__(self, ranking: Ranking, program: Program, spectrum: Spectrum | None) -> None:
+        self._ranking, self._program = ranking, program
+        self._evidence = Evidence(ranking.library, spectrum)
+        self._slots = Slots(program, ranking.library.words)
+        self._scored: dict[tuple[object, ...], Scored] = {}
+
+    def open(self, sites: Iterable[Site]) -> list[_Open]:
+        """Return all cells at some places."""
+        found: list[_Open] = []
+        score = self._ranking.priors.score
+        for site in sites:
+            base = score(self._evidence.site(site))
+            for pattern, own in self._ranking.groups(site):
+                cell = fits(pattern, site)
+                if cell is None:
+                    continue
+                lists = [self._choices(site, hole) for hole in pattern.slots]
+                if all(lists):
+                    here = score(self._evidence.cell(pattern, site))
+                    total = base + own + here + self._ranking.extra(site, pattern)
+                    found.append(_Open(self._program, cell, len(found), total, lists))
+        return found
+
+    def _choices(self, site: Site, hole: Hole) -> Scored:
+        key = (site.path, site.node is None, hole.kind, hole.type)
+        known = self._scored.get(key)
+        if known is None:
+            score = self._ranking.priors.score
+            known = [(score(c.features), c) for c in self._slots.choices(site, hole)]
+            known = sorted(known, key=lambda item: -item[0])
+            self._scored[key] = known
+        return known
+
+
+def _place_of(pattern: Pattern) -> str:
+    """Return where a pattern is looked up: by its list, or the type that it asks for."""
+    if pattern.kind != "replace":
+        return f"{pattern.kind}:{pattern.where}"
+    return pattern.before.type if isinstance(pattern.before, Hole | Tree) else ""
+
+
+def _places(site: Site) -> Iterator[str]:
+    where = place_name(site)
+    if site.node is None:
+        yield f"insert:{where}"
+    else:
+        yield f"delete:{where}"
+        yield type(site.node).__name__
+        if site.category != type(site.node).__name__:
+            yield site.category

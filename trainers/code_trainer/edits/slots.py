@@ -1,0 +1,231 @@
+"""What can fill a slot of a pattern at a place of a program, and what speaks for each choice.
+
+Sources: names in scope, constants of the function and neighbours of the replaced one, small
+constants, words of the issue, built-ins and methods that fixes put in, expressions of the same
+function, parts of what is replaced.
+"""
+
+import ast
+import builtins
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from math import log
+
+from trainers.code_trainer.edits.program import Program, Site
+from trainers.code_trainer.edits.scope import Known
+from trainers.code_trainer.edits.template import Filling, Hole, category
+from trainers.code_trainer.edits.tree import OPERATORS, form, size, walk
+
+Features = dict[str, float]
+Words = Mapping[tuple[str, str, str], int]
+"""How often (slot kind, type, value) was seen in fixes."""
+
+MOST_NAMES, MOST_WORDS, MOST_EXPRESSIONS = 16, 40, 24
+_OPERATORS: dict[str, tuple[type[ast.AST], ...]] = {
+    "operator": (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow)
+    + (ast.BitAnd, ast.BitOr, ast.BitXor, ast.LShift, ast.RShift),
+    "cmpop": (ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE)
+    + (ast.Is, ast.IsNot, ast.In, ast.NotIn),
+    "boolop": (ast.And, ast.Or),
+    "unaryop": (ast.Not, ast.USub, ast.Invert, ast.UAdd),
+}
+_SMALL: dict[str, tuple[object, ...]] = {
+    "int": (0, 1, 2, -1, 3, 10),
+    "float": (0.0, 1.0, 0.5, 2.0),
+    "str": ("", " ", ",", "\n"),
+    "bool": (True, False),
+}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A filling of a slot, and its features."""
+
+    value: Filling
+    features: Features
+
+    @property
+    def text(self) -> str:
+        """The filling as a person reads it."""
+        if isinstance(self.value, OPERATORS):
+            return type(self.value).__name__
+        return self.value if isinstance(self.value, str) else ast.unparse(self.value)
+
+
+class Slots:
+    """The choices for slots in one program; those of one place and kind are found once.
+
+    Args:
+        program: where they are filled.
+        words: what filled slots in the fixes that patterns were mined from.
+    """
+
+    def __init__(self, program: Program, words: Words) -> None:
+        self._program = program
+        self._words = words
+        self._known: dict[tuple[object, ...], list[Choice]] = {}
+        self._kinds = {
+            "name": self._names,
+            "const": self._constants,
+            "builtin": self._builtins,
+            "attr": self._attributes,
+            "op": self._operators,
+            "expr": self._expressions,
+            "sub": self._parts,
+        }
+
+    def choices(self, site: Site, hole: Hole) -> list[Choice]:
+        """Return what can fill a slot at a place, in a fixed order."""
+        key = (site.path, site.node is None, hole.kind, hole.type)
+        if key not in self._known:
+            found = list(self._kinds[hole.kind](site, hole.type))
+            share = -log(max(1, len(found)))
+            for choice in found:
+                choice.features[f"{hole.kind}.share"] = share
+            self._known[key] = found
+        return self._known[key]
+
+    def _names(self, site: Site, _: str) -> Iterator[Choice]:
+        near = _loads(site.statement)
+        replaced = site.node.id if isinstance(site.node, ast.Name) else ""
+        visible = self._program.scopes.visible(site.path).values()
+        bound = [name for name in visible if name.name != replaced]
+        bound.sort(key=lambda n: (n.kind in ("function", "import", "global"), abs(n.line - site.line)))
+        for known in bound[:MOST_NAMES]:
+            yield Choice(ast.Name(known.name, ast.Load()), _name_features(known, site, near))
+
+    def _constants(self, site: Site, kind: str) -> Iterator[Choice]:
+        old = site.node.value if isinstance(site.node, ast.Constant) else None
+        seen = Counter[str]()
+        for label, value in self._constant_values(site, kind, old):
+            text = repr(value)
+            if type(value).__name__ != kind or text in seen or _same_constant(value, old):
+                continue
+            seen[text] += 1
+            features = {f"const.{kind}.{label}": 1.0, "const.word": self._frequency("const", kind, text)}
+            yield Choice(ast.Constant(value), features)
+
+    def _constant_values(
+        self, site: Site, kind: str, old: object
+    ) -> Iterator[tuple[str, object]]:
+        if type(old).__name__ == kind:
+            yield from _neighbours(old)
+        function = self._program.function_node(site)
+        for _, node in walk(function):
+            if isinstance(node, ast.Constant) and len(repr(node.value)) < 60:
+                yield "function", node.value
+        yield from (("small", value) for value in _SMALL.get(kind, ()))
+        if kind == "str":
+            quoted = re.findall(r"'([^'\n]{1,30})'|\"([^\"\n]{1,30})\"", self._program.issue)
+            yield from (("issue", one or other) for one, other in quoted[:30])
+        elif kind == "int":
+            numbers = re.findall(r"(?<![\w.])\d{1,6}(?![\w.])", self._program.issue)
+            yield from (("issue", int(number)) for number in numbers[:30])
+
+    def _builtins(self, site: Site, _: str) -> Iterator[Choice]:
+        replaced = site.node.id if isinstance(site.node, ast.Name) else ""
+        for word, _count in self._frequent("builtin"):
+            if word != replaced:
+                features = {"builtin.word": self._frequency("builtin", "", word)}
+                yield Choice(ast.Name(word, ast.Load()), features)
+
+    def _attributes(self, site: Site, _: str) -> Iterator[Choice]:
+        own = Counter(
+            node.attr
+            for _, node in walk(self._program.function_node(site))
+            if isinstance(node, ast.Attribute)
+        )
+        replaced = site.node.attr if isinstance(site.node, ast.Attribute) else ""
+        for word in dict.fromkeys([*own, *(w for w, _ in self._frequent("attr"))]):
+            if word != replaced:
+                features = {"attr.word": self._frequency("attr", "", word)}
+                features["attr.function"] = float(word in own)
+                yield Choice(word, features)
+
+    def _operators(self, site: Site, kind: str) -> Iterator[Choice]:
+        was = type(site.node).__name__ if site.category == kind else ""
+        for operator in _OPERATORS[kind]:
+            name = operator.__name__
+            if name != was:
+                value = f"{was}>{name}"
+                features = {f"op.{kind}.word": self._frequency("op", kind, value)}
+                yield Choice(operator(), features)
+
+    def _expressions(self, site: Site, _: str) -> Iterator[Choice]:
+        donors = self._program.donors.get(site.function_path, [])
+        visible = self._program.scopes.visible(site.path)
+        bound = {name for name, known in visible.items() if known.kind != "builtin"}
+        inside = {form(n) for _, n in walk(site.node)} if site.node is not None else set()
+        line = site.line
+        near = sorted(donors, key=lambda node: abs(getattr(node, "lineno", line) - line))
+        for node in near[:MOST_EXPRESSIONS]:
+            if form(node) not in inside and _free(node) <= bound | _BUILTIN_NAMES:
+                yield Choice(node, {"expr.size": float(size(node)), f"expr.{type(node).__name__}": 1.0})
+
+    def _parts(self, site: Site, kind: str) -> Iterator[Choice]:
+        if site.node is None:
+            return
+        seen = {form(site.node)}
+        for path, node in walk(site.node):
+            if category(node) == kind and form(node) not in seen:
+                seen.add(form(node))
+                yield Choice(
+                    node,
+                    {"sub.depth": float(len(path)), "sub.size": log(size(node))},
+                )
+
+    def _frequent(self, kind: str) -> list[tuple[str, int]]:
+        found = [(value, n) for (k, _, value), n in self._words.items() if k == kind]
+        return sorted(found, key=lambda item: (-item[1], item[0]))[:MOST_WORDS]
+
+    def _frequency(self, kind: str, type_name: str, value: str) -> float:
+        return log(1 + self._words.get((kind, type_name, value), 0))
+
+
+_BUILTIN_NAMES = frozenset(dir(builtins))
+
+
+def _loads(node: ast.AST | None) -> frozenset[str]:
+    if node is None:
+        return frozenset()
+    return frozenset(n.id for _, n in walk(node) if isinstance(n, ast.Name))
+
+
+def _name_features(known: Known, site: Site, near: frozenset[str]) -> Features:
+    features = {f"name.{known.kind}": 1.0}
+    if known.name in near:
+        features["name.near"] = 1.0
+    if known.reads == 0 and known.kind in ("param", "local", "loop"):
+        features["name.unused"] = 1.0
+    if known.kind in ("local", "loop") and known.line > site.line:
+        features["name.later"] = 1.0
+    features["name.distance"] = -log(1 + abs(known.line - site.line))
+    return features
+
+
+def _same_constant(value: object, old: object) -> bool:
+    return type(value) is type(old) and value == old
+
+
+def _neighbours(old: object) -> Iterator[tuple[str, object]]:
+    """Give the constants that are a small step from one."""
+    if isinstance(old, bool):
+        yield "other", not old
+    elif isinstance(old, int):
+        yield "plus", old + 1
+        yield "minus", old - 1
+        yield "negated", -old
+    elif isinstance(old, float):
+        yield "negated", -old
+    elif isinstance(old, str):
+        yield from (("case", made) for made in (old.lower(), old.upper(), old.capitalize()))
+        yield from (("cut", made) for made in (old[1:], old[:-1], old.strip()))
+        if 1 < len(old) <= 4:
+            yield "cut", old[::-1]
+
+
+def _free(node: ast.AST) -> set[str]:
+    own = {n.id for _, n in walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    return {n.id for _, n in walk(node) if isinstance(n, ast.Name)} - own
