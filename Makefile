@@ -9,7 +9,7 @@ MODEL ?= qwen2.5-coder-0.5b-instruct
 PYTEST_ARGS ?=
 
 .PHONY: run setup weights test test-vllm test-slow lint format bench-overlap bench-generators \
-	bench-sandbox clean
+	bench-sandbox bench-forgetting clean
 
 run: setup weights
 	$(BIN)/kent daemon start --foreground --rounds 1
@@ -60,6 +60,9 @@ bench-generators: setup weights
 bench-sandbox: setup
 	$(BIN)/pip install -q --no-deps evalplus==0.3.1 appdirs wget tempdir multipledispatch
 	$(BIN)/kent benchmark sandbox
+
+bench-forgetting: setup
+	$(BIN)/python scripts/bench_forgetting.py
 
 clean:
 	rm -rf $(VENV) .venv-vllm build *.egg-info

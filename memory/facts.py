@@ -26,6 +26,10 @@ WHERE f.memory = :memory AND f.id > :after
   AND (:ids IS NULL OR f.id IN (SELECT value FROM json_each(:ids))) AND {PAST}
 ORDER BY f.id LIMIT :limit
 """
+_IDS = f"""
+SELECT f.id FROM facts f LEFT JOIN swe_tasks t ON t.id = f.task_id
+WHERE f.memory = :memory AND {PAST} ORDER BY f.id
+"""
 _NEW_VERSION = """
 INSERT INTO memory_versions (memory, version, checkpoint, sha256, last_fact, stage_run_id,
                              created_at)
@@ -41,33 +45,27 @@ WORD = 8  # bytes; packed hypervectors are padded to whole 64-bit words
 class Facts(Batched):
     """Reads and writes of ``memories``, ``fact_labels``, ``facts`` and ``memory_versions``."""
 
-    def open_memory(self, row: MemoryRow) -> None:
-        """Make a memory where it is not there yet.
+    def open_memory(self, row: MemoryRow, *, create: bool = True) -> bool:
+        """Make a memory where it is not there yet; True where it is there now.
 
         Raises:
             StoreError: it is there, with keys of another size or seed.
         """
-        with self._write() as connection:
-            connection.execute(
-                "INSERT INTO memories (name, dimensions, seed, created_at) VALUES (?, ?, ?, ?) "
-                "ON CONFLICT (name) DO NOTHING",
-                (row.name, row.dimensions, row.seed, time.time()),
-            )
-        stored = self.memory(row.name)
-        if stored != row:
+        if create:
+            with self._write() as connection:
+                connection.execute(
+                    "INSERT INTO memories (name, dimensions, seed, created_at) VALUES (?, ?, ?, ?) "
+                    "ON CONFLICT (name) DO NOTHING",
+                    (row.name, row.dimensions, row.seed, time.time()),
+                )
+        stored = {memory.name: memory for memory in self.memories()}.get(row.name)
+        if stored is not None and stored != row:
             raise StoreError(
                 f"the memory {row.name!r} has keys of {stored.dimensions} dimensions by the seed "
                 f"{stored.seed}, not of {row.dimensions} by {row.seed}; configure those again, or "
                 "use another state directory"
             )
-
-    def memory(self, name: str) -> MemoryRow:
-        """One memory; StoreError when there is none of that name."""
-        sql = "SELECT name, dimensions, seed FROM memories WHERE name = ?"
-        rows = self._select(sql, (name,))
-        if not rows:
-            raise StoreError(f"there is no memory {name!r} in the store")
-        return MemoryRow(*rows[0])
+        return stored is not None
 
     def memories(self) -> list[MemoryRow]:
         """All memories, by name."""
@@ -99,10 +97,10 @@ class Facts(Batched):
         sql = "SELECT label FROM fact_labels WHERE memory = ? ORDER BY value_index"
         return [label for (label,) in self._select(sql, (memory,))]
 
-    def fact_ids(self, memory: str) -> list[int]:
-        """The ids of a memory's facts, oldest first."""
-        sql = "SELECT id FROM facts WHERE memory = ? ORDER BY id"
-        return [fact_id for (fact_id,) in self._select(sql, (memory,))]
+    def fact_ids(self, memory: str, *, before: float | None = None) -> list[int]:
+        """The ids of a memory's facts, oldest first; ``before`` as for ``facts``."""
+        asked = {"memory": memory, "before": before}
+        return [fact_id for (fact_id,) in self._select(_IDS, asked)]
 
     def facts(
         self,

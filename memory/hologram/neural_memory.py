@@ -1,7 +1,7 @@
 """NeuralMemoryNetwork: recalls a label's index from a hypervector; its head grows with the labels.
 
-Source: the seed's ``NeuralMemoryNetwork`` ("classification head: key → index", layers in code trainer
-§3.1). There patterns and tokens shared one output; here the head has as many outputs as labels.
+Source: the seed's ``NeuralMemoryNetwork`` ("classification head: key → index"; its layers are in
+code trainer §3.1). There patterns and tokens shared one output; here each label has an output.
 """
 
 import json
@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from memory.errors import StoreError
+from memory.errors import HologramError
 
 HIDDEN = 256
 _FORMAT = "neural-memory/1"
@@ -72,7 +72,7 @@ class NeuralMemoryNetwork(nn.Module):
         self.head = head
 
     def encode(self, keys: Tensor) -> Tensor:
-        """Map keys (n, dimensions), bipolar or weighted, to (n, hidden); their length is no matter."""
+        """Map keys (n, dimensions), of any length (norm), to (n, hidden)."""
         keys = keys.to(torch.float32)
         scale = sqrt(self.dimensions) / keys.norm(dim=-1, keepdim=True).clamp(min=1e-6)
         return cast(Tensor, self.encoder(keys * scale))
@@ -105,7 +105,7 @@ class NeuralMemoryNetwork(nn.Module):
         """The network that ``to_bytes`` wrote.
 
         Raises:
-            StoreError: these are no such weights.
+            HologramError: these are no such weights.
         """
         try:
             tensors = load(content)
@@ -114,13 +114,20 @@ class NeuralMemoryNetwork(nn.Module):
             network = cls(dimensions, hidden, labels, dropout=dropout)
             network.load_state_dict(tensors)
         except (SafetensorError, KeyError, ValueError, RuntimeError) as error:
-            raise StoreError(f"these are no weights of a neural memory: {error}") from error
+            raise HologramError(f"these are no weights of a neural memory: {error}") from error
         return network
+
+
+class _Layer(nn.Linear):
+    """A layer whose first weights are set by who makes it: no shared random state is used."""
+
+    def reset_parameters(self) -> None:
+        """Leave the weights unset."""
 
 
 def _linear(inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:
     """A layer with PyTorch's own first weights, drawn from a generator of its own."""
-    layer = cast(nn.Linear, nn.utils.skip_init(nn.Linear, inputs, outputs))
+    layer = _Layer(inputs, outputs)
     bound = 1 / sqrt(inputs)
     with torch.no_grad():
         layer.weight.uniform_(-bound, bound, generator=generator)
@@ -129,7 +136,7 @@ def _linear(inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:
 
 
 def _empty_head(hidden: int, labels: int) -> nn.Linear:
-    head = cast(nn.Linear, nn.utils.skip_init(nn.Linear, hidden, labels))
+    head = _Layer(hidden, labels)
     with torch.no_grad():
         head.weight.zero_()
         head.bias.zero_()

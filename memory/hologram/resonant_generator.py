@@ -1,14 +1,14 @@
 """ResonantGenerator: a sequence token by token, each one verified against a bundle that expects it.
 
-Source: the seed's ``ResonantGenerator`` ("token-by-token with verification"; code trainer §3.1). There
-a token was compared with a whole factorisation at a fixed threshold, and the likeliest one taken when
-none passed. Here it is compared with what the bundle expects at its very position, the threshold is
-measured, and what is rejected is given up: the search backtracks, and may end with nothing.
-Backtracking into what a beam left out: Zhou and Hansen 2005, "Beam-Stack Search".
+Source: the seed's ``ResonantGenerator`` ("token-by-token with verification"; code trainer §3.1). It
+compared a token with a whole factorisation at a fixed threshold, and took the likeliest one where
+none passed. Here a token is compared with what the bundle expects at its very position, the
+threshold is measured, and what is rejected is given up: the search backtracks, and may end with
+nothing. Backtracking into what a beam left out: Zhou and Hansen 2005, "Beam-Stack Search".
 """
 
 import heapq
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 from math import floor
@@ -16,6 +16,7 @@ from math import floor
 import torch
 from torch import Tensor
 
+from memory.errors import HologramError
 from memory.hologram.codebook import Codebook
 from memory.hologram.hypervectors import permute
 
@@ -81,7 +82,8 @@ class ResonantGenerator:
         self.codebook = codebook
         self.threshold = threshold
         self.end = end
-        self._weight, self._beam, self._max_backtracks = weight, beam, max_backtracks
+        self.weight = weight
+        self._beam, self._max_backtracks = beam, max_backtracks
 
     def expect(self, tokens: Sequence[str]) -> Tensor:
         """The bundle that expects these tokens and then the end: float32 (D,), unscaled."""
@@ -122,121 +124,123 @@ class ResonantGenerator:
             max_tokens: the longest sequence, without its end token.
             results: how many are wanted.
         """
-        search = _Search(self, propose, expected, results)
-        beam, length, backtracks = [_Open()], 0, 0
+        search = _Search(self, propose, expected, max_tokens, results)
+        beam, backtracks = [_Open()], 0
         while True:
-            if length <= max_tokens:
-                beam = search.extend(beam, length, self._beam)
-                length += 1
-            else:
-                beam = []
-            beam = [prefix for prefix in beam if search.can_win(prefix)]
-            if beam:
-                continue
-            found = search.put_aside_longest()
-            if found is None or backtracks == self._max_backtracks:
+            while beam:
+                beam = search.extend(beam, self._beam)
+            prefix = search.back()
+            if prefix is None or backtracks == self._max_backtracks:
                 return search.best(backtracks)
-            beam, length = found
-            backtracks += 1
+            beam, backtracks = [prefix], backtracks + 1
 
-    def verified(
-        self, propose: Propose, expected: Tensor, length: int, prefix: tuple[str, ...]
-    ) -> list[tuple[str, float, float]]:
-        """The proposed tokens that are expected there: (token, log probability, similarity)."""
-        proposed = propose(prefix)
-        similarities = self.support(expected, length, [token for token, _ in proposed])
-        return [
-            (token, log_probability, similarity)
-            for (token, log_probability), similarity in zip(proposed, similarities, strict=True)
-            if similarity >= self.threshold
-        ]
 
-    def step_score(self, log_probability: float, similarity: float) -> float:
-        """What a token adds to a score: at most 0, so that longer is never better by itself."""
-        return log_probability + self._weight * (min(similarity, 1.0) - 1.0)
+_Entry = tuple[float, int, _Open]
 
 
 class _Search:
     """One search: what is finished, and for each length what the beam left out."""
 
     def __init__(
-        self, generator: ResonantGenerator, propose: Propose, expected: Tensor, results: int
+        self,
+        generator: ResonantGenerator,
+        propose: Propose,
+        expected: Tensor,
+        max_tokens: int,
+        results: int,
     ) -> None:
         self._generator, self._propose, self._expected = generator, propose, expected
-        self._results = results
+        self._max_tokens, self._results = max_tokens, results
         self._order = count()  # among equal scores the first found is first
-        self._finished: list[tuple[float, int, _Open]] = []
-        self._aside: dict[int, list[tuple[float, int, _Open]]] = {}
+        self._finished: list[_Entry] = []
+        self._aside: dict[int, list[_Entry]] = {}
 
-    def extend(self, beam: Sequence[_Open], length: int, width: int) -> list[_Open]:
-        """The best ``width`` of the beam's extensions by one token; the others are put aside."""
-        found = []
+    def extend(self, beam: Sequence[_Open], width: int) -> list[_Open]:
+        """The best ``width`` of the beam's extensions by one token; the others are put aside.
+
+        The prefixes of a beam are of one length.
+        """
+        length = len(beam[0].tokens)
+        found: list[_Entry] = []
         for prefix in beam:
-            for token, log_probability, similarity in self._generator.verified(
-                self._propose, self._expected, length, prefix.tokens
-            ):
-                longer = _Open(
-                    (*prefix.tokens, token),
-                    (*prefix.supports, similarity),
-                    prefix.score + self._generator.step_score(log_probability, similarity),
-                    prefix.log_probability + log_probability,
-                )
-                if token == self._generator.end:
-                    heapq.heappush(self._finished, (-longer.score, next(self._order), longer))
-                else:
-                    found.append((-longer.score, next(self._order), longer))
+            for longer in self._verified(prefix):
+                entry = (-longer.score, next(self._order), longer)
+                if longer.tokens[-1] == self._generator.end:
+                    heapq.heappush(self._finished, entry)
+                elif length < self._max_tokens:
+                    found.append(entry)
         found.sort()
         aside = self._aside.setdefault(length + 1, [])
         for entry in found[width:]:
             heapq.heappush(aside, entry)
-        return [prefix for _, _, prefix in found[:width]]
+        return [prefix for _, _, prefix in found[:width] if self._can_win(prefix)]
 
-    def can_win(self, prefix: _Open) -> bool:
-        """False where as many finished ones as are wanted are better: scores only ever fall."""
-        if len(self._finished) < self._results:
-            return True
-        worst = heapq.nsmallest(self._results, self._finished)[-1]
-        return prefix.score > -worst[0]
-
-    def put_aside_longest(self) -> tuple[list[_Open], int] | None:
-        """The best prefix among the longest that were put aside and can still win."""
+    def back(self) -> _Open | None:
+        """Of the longest prefixes that were put aside the best one, if it can still win."""
         for length in sorted(self._aside, reverse=True):
             while self._aside[length]:
                 prefix = heapq.heappop(self._aside[length])[2]
-                if self.can_win(prefix):
-                    return [prefix], length
+                if self._can_win(prefix):
+                    return prefix
         return None
 
     def best(self, backtracks: int) -> list[Generation]:
         """The finished sequences, as many as are wanted."""
         return [
             Generation(
-                prefix.tokens[:-1], prefix.score, prefix.log_probability, prefix.supports, backtracks
+                prefix.tokens[:-1],
+                prefix.score,
+                prefix.log_probability,
+                prefix.supports,
+                backtracks,
             )
             for _, _, prefix in heapq.nsmallest(self._results, self._finished)
         ]
 
+    def _verified(self, prefix: _Open) -> Iterator[_Open]:
+        """The prefix with each proposed token that is expected there."""
+        generator = self._generator
+        proposed = self._propose(prefix.tokens)
+        tokens = [token for token, _ in proposed]
+        similarities = generator.support(self._expected, len(prefix.tokens), tokens)
+        for (token, log_probability), similarity in zip(proposed, similarities, strict=True):
+            if similarity >= generator.threshold:
+                # At most 0 is added, so that longer is never better by itself.
+                missing = generator.weight * (min(similarity, 1.0) - 1.0)
+                yield _Open(
+                    (*prefix.tokens, token),
+                    (*prefix.supports, similarity),
+                    prefix.score + log_probability + missing,
+                    prefix.log_probability + log_probability,
+                )
 
-def calibrate_threshold(
-    supports: Sequence[Sequence[float]], false_reject: float = 0.05
-) -> float:
-    """The highest threshold at which at most this share of true sequences would be rejected.
+    def _can_win(self, prefix: _Open) -> bool:
+        """False where as many finished ones as are wanted are better: scores only ever fall."""
+        if len(self._finished) < self._results:
+            return True
+        worst = heapq.nsmallest(self._results, self._finished)[-1]
+        return prefix.score > -worst[0]
+
+
+def calibrate_threshold(supports: Sequence[Sequence[float]], false_reject: float = 0.05) -> float:
+    """A threshold by which about this share of true sequences is rejected, and not more.
 
     A sequence is rejected with its least expected token, so that long ones need a lower threshold
     than tokens taken one by one would suggest. The share holds for new sequences too, on average,
-    where they are like these (split conformal prediction; Vovk et al. 2005).
+    where they are like these (split conformal prediction; Vovk et al. 2005) and at least
+    1 / ``false_reject`` - 1 of them.
 
     Args:
         supports: for each true sequence the similarities of its tokens (``supports``).
         false_reject: from 0 to 1.
 
     Raises:
-        ValueError: there are no sequences, or the share is not between 0 and 1.
+        HologramError: there are no sequences, or the share is not between 0 and 1.
     """
     least = sorted(min(sequence) for sequence in supports if sequence)
     if not least or not 0 <= false_reject <= 1:
-        raise ValueError(
+        raise HologramError(
             f"wants true sequences and a share in [0, 1]; got {len(least)} and {false_reject:g}"
         )
-    rejected = floor(false_reject * (len(least) + 1))
-    return least[min(max(rejected, 1), len(least)) - 1] if rejected else least[0]
+    place = max(1, floor(false_reject * (len(least) + 1)))
+    return least[min(place, len(least)) - 1]
