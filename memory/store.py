@@ -33,6 +33,7 @@ from memory.repairs import Repairs
 from memory.rounds import Rounds
 from memory.samples import Samples
 from memory.schema import migrations
+from memory.swe_tasks import SweTasks
 
 
 class Store(
@@ -50,6 +51,7 @@ class Store(
     Constraints,
     Observations,
     Repairs,
+    SweTasks,
 ):
     """Everything that KENT remembers in rows.
 

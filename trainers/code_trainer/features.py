@@ -10,12 +10,15 @@ from scipy import sparse
 from trainers.code_trainer import mentions, scoring
 from trainers.code_trainer.issue import Issue
 from trainers.code_trainer.queries import QUERIES, Query, issue_pairs, weighted_queries
-from trainers.code_trainer.tokens import stem, tokens
+from trainers.code_trainer.tokens import identifiers, stem, tokens
 from trainers.code_trainer.view import TreeView
 
 Floats = NDArray[np.float64]
 
+# The queries, and that of everything once more with rare terms weighing more (idf squared).
+COLUMNS = (*QUERIES, "rare")
 _TOP_CHUNKS = 3
+_LEAST_NAME = 3  # letters of a name that is looked up
 _LEAST_NAME_WORDS = 2
 # Folders whose files are seldom what an issue is about.
 _ASIDE = frozenset(
@@ -27,12 +30,20 @@ _TESTING = frozenset({"test", "tests", "testing", "conftest.py", "runtests.py"})
 
 @dataclass(frozen=True)
 class TextScores:
-    """BM25 of the issue's queries: (files, queries), (chunks, queries); pairs (files,), (chunks,)."""
+    """BM25 of each query: (files, ``COLUMNS``) and (chunks, same); of pairs (files,), (chunks,)."""
 
     files: Floats
     chunks: Floats
     pair_files: Floats
     pair_chunks: Floats
+
+    def file(self, query: str) -> Floats:
+        """(files,) of one of ``COLUMNS``."""
+        return self.files[:, COLUMNS.index(query)]
+
+    def chunk(self, query: str) -> Floats:
+        """(chunks,) of one of ``COLUMNS``."""
+        return self.chunks[:, COLUMNS.index(query)]
 
 
 def text_scores(view: TreeView, queries: dict[str, Query], pairs: list[int]) -> TextScores:
@@ -64,15 +75,16 @@ def file_features(
     """
     found: dict[str, Floats] = {}
     best = scoring.best_per_file(view, scores.chunks)
-    for number, name in enumerate(QUERIES):
+    for number, name in enumerate(COLUMNS):
         found[f"file_{name}"] = relative(scores.files[:, number])
         found[f"chunk_{name}"] = relative(best[:, number])
-    for name in ("all", "title"):
-        column = scores.chunks[:, QUERIES.index(name)]
-        found[f"chunks_{name}"] = relative(scoring.top_sum_per_file(view, column, _TOP_CHUNKS))
+    for name in ("all", "title", "rare"):
+        top = scoring.top_sum_per_file(view, scores.chunk(name), _TOP_CHUNKS)
+        found[f"chunks_{name}"] = relative(top)
     found["pair_file"] = relative(scores.pair_files)
     pair_best = scoring.best_per_file(view, scores.pair_chunks[:, None])
     found["pair_chunk"] = relative(pair_best[:, 0])
+    found |= _rare_words(view, issue)
     found |= _path_scores(view, queries)
     found |= _name_scores(view, queries)
     found |= mentions.path_mentions(view, issue) | mentions.module_mentions(view, issue)
@@ -82,7 +94,7 @@ def file_features(
     base = base_score(found)
     found |= _structure(view) | _graph(view, base)
     found |= _recency(view)
-    for name in ("file_all", "chunk_all", "chunks_all", "path_all", "def_named"):
+    for name in ("file_all", "chunk_all", "chunks_all", "path_all", "def_named", "file_rare", "chunk_rare"):
         found[f"rank_{name}"] = reciprocal_rank(found[name])
     found["base"] = base
     return found
@@ -111,10 +123,36 @@ def reciprocal_rank(values: Floats) -> Floats:
 
 def _bm25(counts: sparse.csr_matrix, lengths: Floats, weights: Floats) -> Floats:
     saturated = scoring.saturated(counts, lengths)
-    return np.asarray(saturated @ (weights * scoring.idf(counts)[:, None]))
+    rarity = scoring.idf(counts)[:, None]
+    rare = weights[:, :1] * rarity**2
+    return np.asarray(saturated @ np.concatenate([weights * rarity, rare], axis=1))
 
 
-def _bag_scores(bags: list[set[str]], query: Query) -> tuple[Floats, Floats]:
+def _rare_words(view: TreeView, issue: Issue) -> dict[str, Floats]:
+    """For names that the issue writes: one over the number of files with each, best and sum."""
+    places = {
+        "named": {*issue.names, *identifiers(issue.title)},
+        "code": {*identifiers(issue.code), *identifiers("\n".join(issue.errors))},
+    }
+    found: dict[str, Floats] = {}
+    for place, words in places.items():
+        known = {
+            view.index.vocabulary.get(word.lower(), -1)
+            for word in words
+            if len(word) >= _LEAST_NAME
+        }
+        columns = sorted(known - {-1})
+        counts = view.index.counts().terms[:, columns].tocsr()[view.chunk_row]
+        in_files = (view.file_sum @ counts).tocsr()
+        share = 1.0 / np.maximum(np.bincount(in_files.indices, minlength=len(columns)), 1)
+        in_files.data = share[in_files.indices]
+        found[f"rare_sum_{place}"] = np.log1p(np.asarray(in_files.sum(axis=1)).ravel())
+        best = in_files.max(axis=1).toarray().ravel() if columns else np.zeros(len(view))
+        found[f"rare_best_{place}"] = best
+    return found
+
+
+def bag_scores(bags: list[set[str]], query: Query) -> tuple[Floats, Floats]:
     """Per bag of stems: the query's weight by rarity that it has, and the share of its own."""
     count: dict[str, int] = {}
     for bag in bags:
@@ -134,7 +172,7 @@ def _path_scores(view: TreeView, queries: dict[str, Query]) -> dict[str, Floats]
     bags = [{stem(token) for token in tokens(path.removesuffix(".py"))} for path in view.paths]
     found = {}
     for name in ("all", "title", "names"):
-        got, share = _bag_scores(bags, queries[name])
+        got, share = bag_scores(bags, queries[name])
         found[f"path_{name}"] = relative(got)
         found[f"path_share_{name}"] = share
     return found
@@ -145,7 +183,7 @@ def _name_scores(view: TreeView, queries: dict[str, Query]) -> dict[str, Floats]
     bags = [{stem(token) for token in tokens(name)} for name in view.chunk_names]
     found = {}
     for name in ("all", "title"):
-        got, share = _bag_scores(bags, queries[name])
+        got, share = bag_scores(bags, queries[name])
         long = np.array([len(bag) >= _LEAST_NAME_WORDS for bag in bags])
         columns = np.stack([got, share * got * long], axis=1)
         best = scoring.best_per_file(view, columns)

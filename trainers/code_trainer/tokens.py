@@ -2,6 +2,7 @@
 
 import re
 from functools import lru_cache
+from itertools import pairwise
 from zlib import crc32
 
 _IDENTIFIER = re.compile(r"[^\W\d]\w*")
@@ -59,4 +60,4 @@ def pair_code(first: str, second: str) -> int:
 
 def pair_codes(words: list[str]) -> list[int]:
     """The codes of all neighbouring pairs of a list of identifiers, in order."""
-    return [pair_code(first, second) for first, second in zip(words, words[1:], strict=False)]
+    return [pair_code(first, second) for first, second in pairwise(words)]

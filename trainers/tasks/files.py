@@ -2,10 +2,11 @@
 
 import gzip
 import json
+import lzma
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 from trainers.errors import TaskError
 
@@ -34,8 +35,8 @@ def read_records(path: Path, fields: Fields, *, key: str) -> list[Record]:
     """
     records: list[Record] = []
     lines: dict[Any, int] = {}
-    for number, raw in _lines(path):
-        record = _parse(raw, f"{path}, line {number}")
+    for number, raw in numbered_lines(path):
+        record = parse_line(raw, f"{path}, line {number}")
         check_fields(record, fields, f"{path}, line {number}")
         first = lines.setdefault(record[key], number)
         if first != number:
@@ -71,22 +72,39 @@ def check_texts(record: Record, names: tuple[str, ...], where: str) -> None:
             raise TaskError(f"{where}: {name} is to be a list of texts; correct the line")
 
 
-def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Yield the lines that are not blank, numbered from 1."""
-    packed = path.name.endswith(".gz")
+def numbered_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Yield the lines that are not blank, numbered from 1; by its name a file is gzip, xz or plain.
+
+    Raises:
+        TaskError: the file cannot be read, or is cut.
+    """
     try:
-        with gzip.open(path, "rb") if packed else path.open("rb") as file:  # some are gigabytes
+        with _opened(path) as file:  # some are gigabytes
             for number, line in enumerate(file, 1):
                 text = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
                 if text.strip():
                     yield number, text.removesuffix(b"\n")
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise TaskError(f"{path} is no whole gzip file ({error}); fetch it again") from error
+    except (gzip.BadGzipFile, EOFError, zlib.error, lzma.LZMAError) as error:
+        kind = "xz" if path.name.endswith(".xz") else "gzip"
+        raise TaskError(f"{path} is no whole {kind} file ({error}); fetch it again") from error
     except OSError as error:
         raise TaskError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
-def _parse(raw: bytes, where: str) -> Record:
+def _opened(path: Path) -> IO[bytes]:
+    if path.name.endswith(".gz"):
+        return cast(IO[bytes], gzip.open(path, "rb"))
+    if path.name.endswith(".xz"):
+        return cast(IO[bytes], lzma.open(path, "rb"))
+    return path.open("rb")
+
+
+def parse_line(raw: bytes, where: str) -> Record:
+    """Read the record in a line.
+
+    Raises:
+        TaskError: it is no JSON object; names ``where``.
+    """
     try:
         record = json.loads(raw.decode("utf-8"))
     except UnicodeDecodeError as error:
