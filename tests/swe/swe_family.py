@@ -12,7 +12,7 @@ import torch
 from memory.hologram.codebook import Codebook
 from trainers.code_trainer.code_resonator import CodeResonator
 from trainers.code_trainer.diffs import patches_of
-from trainers.code_trainer.edit_script import script_of, window_of
+from trainers.code_trainer.edit_script import EditScript, script_of, window_of
 from trainers.code_trainer.expectation import TokenExpectation
 from trainers.code_trainer.prompt import example_of
 from trainers.code_trainer.tokens import tokens
@@ -69,6 +69,13 @@ class Learned:
     trained: Trained
     train: list
     validation: list
+
+
+def script_for(task: SWETask) -> EditScript:
+    (patch,) = patches_of(task.code_before, task.code_after)
+    script = script_of(window_of(task.code_before[patch.file], patch.location), patch)
+    assert script is not None
+    return script
 
 
 def example(codebook: Codebook, task: SWETask):

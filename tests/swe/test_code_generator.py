@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import pytest
 import torch
-from swe_family import NOUNS, encode_issue, example
+from swe_family import NOUNS, encode_issue, example, script_for
 
+from memory.hologram.consolidation import ConsolidationFact, ConsolidationManager
+from memory.hologram.neural_memory import NeuralMemoryNetwork
 from memory.hologram.resonant_generator import calibrate_threshold
 from trainers.code_trainer.code_tokens import words
 from trainers.code_trainer.comparison import normalised
@@ -24,6 +26,7 @@ from trainers.code_trainer.generator_checkpoint import (
 )
 from trainers.code_trainer.patch_vectors import PatchVectors
 from trainers.code_trainer.patches import LEVELS, CodePatch, CodePatchResult
+from trainers.code_trainer.pattern_labels import frequent_labels, pattern_label, recall_from
 from trainers.code_trainer.verification import verify
 from trainers.code_trainer.vocabulary import END, TaskVocabulary
 from trainers.errors import CheckpointError, TrainerError
@@ -99,6 +102,27 @@ class TestCodeGenerator:
         assert results[0].evidence["patterns"] == [
             {"label": "limit", "probability": 0.8, "sources": ["task-1"]}
         ]
+
+    def test_a_neural_memory_recalls_the_patterns_of_issues(self, learned):
+        network = NeuralMemoryNetwork(learned.codebook.dimensions, 32)
+        memory = ConsolidationManager(None, network, learned.codebook)
+        by_task = {task.task_id: task for task in learned.train}
+        kinds = ("limit-order-user-0", "argument-order-user-0", "extra-order-user-0")
+        labels = {one: pattern_label(script_for(by_task[one])) for one in kinds}
+        memory.consolidate(
+            [
+                ConsolidationFact(encode_issue(learned.codebook, by_task[one].issue_text), label)
+                for one, label in labels.items()
+            ]
+        )
+        recall = recall_from(memory, frequent_labels(map(script_for, learned.train)), k=2)
+        for one, label in labels.items():
+            best, _ = recall(encode_issue(learned.codebook, by_task[one].issue_text))
+            assert best.label == label
+            assert best.index is not None
+        assert recall(encode_issue(learned.codebook, by_task[kinds[0]].issue_text))[0].tokens == (
+            "<=",
+        )
 
     def test_confidence_is_calibrated_where_a_calibration_is_given(self, learned):
         results = generate(learned, learned.validation[0], calibrate=lambda p: 0.25)
