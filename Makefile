@@ -7,9 +7,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 MODEL ?= qwen2.5-coder-0.5b-instruct
 PYTEST_ARGS ?=
+BENCH_ARGS ?=
 
 .PHONY: run setup weights test test-vllm test-slow lint format bench-overlap bench-generators \
-	bench-sandbox bench-forgetting clean
+	bench-sandbox bench-forgetting bench-hdc clean
 
 run: setup weights
 	$(BIN)/kent daemon start --foreground --rounds 1
@@ -63,6 +64,10 @@ bench-sandbox: setup
 
 bench-forgetting: setup
 	$(BIN)/python scripts/bench_forgetting.py
+
+bench-hdc: setup
+	$(BIN)/python scripts/bench_hdc.py $(BENCH_ARGS)
+	$(BIN)/python scripts/bench_hdc_search.py $(BENCH_ARGS)
 
 clean:
 	rm -rf $(VENV) .venv-vllm build *.egg-info

@@ -58,7 +58,7 @@ def test_distances_and_dots_are_those_of_the_unpacked(count, asked, size, seed):
     assert torch.equal(dots(pack(rows), queries), expected)
     assert torch.equal(dots(pack(rows), queries * 40), expected * 40)
     weights = torch.randn(asked, size, generator=torch.Generator().manual_seed(seed))
-    assert torch.allclose(dots(pack(rows), weights), weights @ rows.float().T, atol=1e-3)
+    assert torch.allclose(dots(pack(rows), weights), weights @ rows.float().T, atol=5e-3)
     assert torch.equal(products(queries, rows), expected.int())
 
 

@@ -1,0 +1,311 @@
+"""Factorising with memory/hologram beside torchhd's resonator and beside comparing all in float32.
+
+Run: python scripts/bench_hdc.py [--quick] [--out bench/hdc]
+
+Accuracy and time of factorising products by codebook size (6 x F x F, and three equal codebooks),
+and decoding of role-filler bundles. Every way gets the same products, and only an answer whose
+product matches counts. Tables go to standard output as Markdown; resonator.json, resonator.png and
+resonator.svg to the output folder.
+
+Times are medians of wall time with the least in brackets. Ours start from packed rows, whose
+unpacking counts; the others' float32 matrices are made beforehand and not counted.
+"""
+
+import argparse
+import json
+import math
+import os
+import platform
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("agg")
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+import torchhd
+from torch import Tensor
+
+from memory.hologram.codebook import Codebook
+from memory.hologram.factor import Factor, chance_level
+from memory.hologram.hypervectors import DIMENSIONS, bind, similarity
+from memory.hologram.network import NetworkSettings
+from memory.hologram.product_search import nearest_products
+from memory.hologram.resonator import TransformationResonator
+from trainers.statistics import wilson
+
+OPERATIONS = 6
+SIZES = (50, 100, 200, 500, 1000, 2000)  # of FILE and of LOCATION
+EQUAL_SIZES = (50, 100, 150, 200, 300, 400)
+STARTS, STEPS = 6, 30  # of torchhd's looped step
+HEAVY, HEAVY_TRIALS = 1000, 12  # torchhd takes seconds for each product of this size
+PLAIN, PLAIN_TRIALS = 3e7, 4  # products to compare in float32, which is exact and slow
+
+Places = tuple[int, ...]
+
+
+@dataclass
+class Cell:
+    """One way on one codebook size. median_ms, least_ms: wall time of one factorisation."""
+
+    way: str
+    size: int
+    correct: int = 0
+    trials: int = 0
+    low: float | None = None
+    high: float | None = None
+    median_ms: float = 0.0
+    least_ms: float = 0.0
+    steps: float = 0.0  # median; 0 where nothing iterates
+    times: list[float] = field(default_factory=list, repr=False)
+
+
+Way = Callable[[Tensor], tuple[Places, int]]
+
+
+def main() -> None:
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--out", type=Path, default=Path("bench/hdc"))
+    parser.add_argument("--quick", action="store_true", help="about a minute: fewer trials, sizes")
+    parser.add_argument("--trials", type=int, default=24, help="products of each size")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=2)
+    asked = parser.parse_args()
+    torch.set_num_threads(asked.threads)
+    trials = min(asked.trials, 6) if asked.quick else asked.trials
+    sizes = (SIZES[:4], (50, 100, 200)) if asked.quick else (SIZES, EQUAL_SIZES)
+    results: dict[str, Any] = {"machine": machine(asked.threads), "seed": asked.seed}
+    results["triples"] = report(
+        f"{OPERATIONS} x F x F, D = {DIMENSIONS:,}", triples(sizes[0], trials, asked.seed)
+    )
+    results["equal"] = report("Three equal codebooks", equal(sizes[1], trials, asked.seed))
+    results["bundles"] = report("Role-filler bundles", bundles(2 * trials, asked.seed))
+    asked.out.mkdir(parents=True, exist_ok=True)
+    (asked.out / "resonator.json").write_text(json.dumps(results, indent=2))
+    plot(results["triples"], results["equal"], asked.out)
+    print(f"\nWritten to {asked.out}/: resonator.json, resonator.png, resonator.svg")
+
+
+def machine(threads: int) -> dict[str, Any]:
+    """What the figures depend on."""
+    return {
+        "cpu": platform.processor() or platform.machine(),
+        "torch_capability": torch.backends.cpu.get_cpu_capability(),
+        "cores": os.cpu_count(),
+        "threads": threads,
+        "load": os.getloadavg(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "torchhd": torchhd.__version__,
+    }
+
+
+def triples(sizes: Sequence[int], trials: int, seed: int) -> Iterator[Cell]:
+    """Operation, file and location."""
+    for size in sizes:
+        book = Codebook(seed=seed, cache_mb=200)
+        yield from factorisations(factors_of(book, [OPERATIONS, size, size]), size, trials, seed)
+
+
+def equal(sizes: Sequence[int], trials: int, seed: int) -> Iterator[Cell]:
+    """Three codebooks of one size, none small enough to be enumerated."""
+    for size in sizes:
+        yield from factorisations(factors_of(Codebook(seed=seed), [size] * 3), size, trials, seed)
+
+
+def factors_of(book: Codebook, sizes: Sequence[int]) -> list[Factor]:
+    """Rotated as by TransformationResonator."""
+    names = [[f"name {i}" for i in range(size)] for size in sizes]
+    return [
+        Factor(book.packed(f"role {place}", of_role), book.dimensions, place)
+        for place, of_role in enumerate(names)
+    ]
+
+
+def factorisations(factors: list[Factor], size: int, trials: int, seed: int) -> Iterator[Cell]:
+    """All ways on the same random products."""
+    random = np.random.default_rng([seed, size])
+    truths = [tuple(int(random.integers(len(f))) for f in factors) for _ in range(trials)]
+    dense = [factor.take().float() for factor in factors]
+    network = NetworkSettings(seed=seed)
+    yield measured(
+        "KENT",
+        size,
+        lambda y: named(nearest_products(y, factors, network=network)),
+        factors,
+        truths,
+    )
+    alone = partial(nearest_products, factors=factors, multiplications=0, network=network)
+    yield measured("KENT, network only", size, lambda y: named(alone(y)), factors, truths)
+    domains = stacked(dense)
+    heavy = truths[: min(trials, HEAVY_TRIALS)] if size >= HEAVY else truths
+    for starts in (1, STARTS):
+        draw = torch.Generator().manual_seed(seed)
+        loop = partial(looped, domains=domains, factors=factors, starts=starts, random=draw)
+        yield measured(f"torchhd, starts: {starts}", size, loop, factors, heavy)
+    if math.prod(map(len, factors)) <= PLAIN:
+        yield measured(
+            "all, float32", size, lambda y: (plain(y, dense), 0), factors, truths[:PLAIN_TRIALS]
+        )
+
+
+def measured(
+    name: str, size: int, way: Way, factors: Sequence[Factor], truths: Sequence[Places]
+) -> Cell:
+    """Time and check one way; a first, uncounted call warms it up."""
+    cell, steps = Cell(name, size), []
+    for number, truth in enumerate((truths[0], *truths)):
+        rows = zip(factors, truth, strict=True)
+        observation = bind(*(f.take(torch.tensor([place]))[0] for f, place in rows))
+        begun = time.perf_counter()
+        found, took = way(observation)
+        seconds = time.perf_counter() - begun
+        if number:
+            cell.times.append(1000 * seconds)
+            cell.correct += found == truth
+            steps.append(took)
+    finish(cell, len(truths))
+    cell.steps = float(np.median(steps))
+    return cell
+
+
+def finish(cell: Cell, trials: int) -> None:
+    """Fill in what follows from the trials."""
+    figure = wilson(cell.correct, trials)
+    cell.trials, cell.low, cell.high = trials, figure.low, figure.high
+    cell.median_ms, cell.least_ms = float(np.median(cell.times)), min(cell.times)
+
+
+def named(found: Any) -> tuple[Places, int]:
+    """The answer that is given: none, where it is not verified."""
+    best = found.matches[0]
+    return (best.places if best.similarity >= found.chance else ()), found.sweeps
+
+
+def plain(observation: Tensor, dense: Sequence[Tensor]) -> Places:
+    """The best of all products by float32 matrix products on all dimensions."""
+    best, answer = -torch.inf, ()
+    for number, row in enumerate(dense[0]):
+        scores = (dense[1] * (row * observation)) @ dense[2].T
+        highest, place = scores.flatten().max(0)
+        if float(highest) > best:
+            best = float(highest)
+            answer = (number, *divmod(int(place), scores.shape[1]))
+    return answer
+
+
+def stacked(dense: Sequence[Tensor]) -> Any:
+    """Torchhd takes codebooks of one size: rows of zeros fill up, and add nothing to any sum."""
+    size = max(map(len, dense))
+    domains = torch.zeros(len(dense), size, dense[0].shape[1])
+    for place, rows in enumerate(dense):
+        domains[place, : len(rows)] = rows
+    return domains.as_subclass(torchhd.MAPTensor)
+
+
+def looped(
+    observation: Tensor,
+    domains: Any,
+    factors: Sequence[Factor],
+    starts: int,
+    random: torch.Generator,
+) -> tuple[Places, int]:
+    """Torchhd's resonator step until the product matches, nothing changes, or STEPS are over.
+
+    The first start is the usual one, all rows at once; later ones are random vectors.
+    """
+    product = observation.float().as_subclass(torchhd.MAPTensor)
+    level = chance_level(int(np.prod([len(factor) for factor in factors])), len(observation))
+    taken = 0
+    for start in range(starts):
+        estimates = torchhd.multiset(domains).sign()
+        if start:
+            noise = torch.randint(0, 2, estimates.shape, generator=random) * 2.0 - 1
+            estimates = noise.as_subclass(torchhd.MAPTensor)
+        for _ in range(STEPS):
+            before, estimates = estimates, torchhd.resonator(product, estimates, domains)
+            taken += 1
+            answer, matches = nearest(observation, domains, estimates)
+            if matches >= level:
+                return answer, taken
+            if torch.equal(before, estimates):
+                break
+    return (), taken
+
+
+def nearest(observation: Tensor, domains: Any, estimates: Any) -> tuple[Places, float]:
+    """The rows that torchhd's estimates are, up to their signs, and their product's cosine."""
+    dots = torchhd.dot_similarity(estimates.unsqueeze(-2), domains).squeeze(-2)
+    places = dots.as_subclass(Tensor).abs().argmax(1)
+    rows = [domains[i, place].as_subclass(Tensor) for i, place in enumerate(places)]
+    return tuple(places.tolist()), float(similarity(bind(*rows), observation))
+
+
+def bundles(trials: int, seed: int) -> Iterator[Cell]:
+    """Three role-filler pairs in one vector; FILE and LOCATION of one size."""
+    for size in (100, 1000, 10_000):
+        resonator = TransformationResonator(Codebook(seed=seed))
+        random = np.random.default_rng([seed, size])
+        names = {role: [f"{role} {i}" for i in range(size)] for role in resonator.roles}
+        cell = Cell("KENT, unbind", size)
+        for number in range(trials + 1):
+            truth = {role: known[int(random.integers(size))] for role, known in names.items()}
+            observation = resonator.encode_bundle(truth)
+            begun = time.perf_counter()
+            found = resonator.resonate(observation, names)
+            if number:
+                cell.times.append(1000 * (time.perf_counter() - begun))
+                cell.correct += found.verified and found.factors == truth
+        finish(cell, trials)
+        yield cell
+
+
+def report(title: str, cells: Iterator[Cell]) -> list[dict[str, Any]]:
+    """Print each row of a table as it is known."""
+    print(f"\n{title}\n")
+    print("| way | size | correct | 95% interval | ms a product (least) | steps |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    rows = []
+    for cell in cells:
+        interval = f"{100 * (cell.low or 0):.0f} – {100 * (cell.high or 0):.0f}%"
+        took = f"{cell.median_ms:.1f} ({cell.least_ms:.1f})"
+        print(
+            f"| {cell.way} | {cell.size} | {cell.correct} of {cell.trials} | {interval} "
+            f"| {took} | {cell.steps:g} |",
+            flush=True,
+        )
+        rows.append(asdict(cell))
+    return rows
+
+
+def plot(triples: Sequence[dict[str, Any]], equal: Sequence[dict[str, Any]], folder: Path) -> None:
+    """Accuracy with Wilson intervals, and time, by codebook size."""
+    figure, axes = plt.subplots(2, 2, figsize=(11, 8), layout="constrained")
+    columns = ((f"{OPERATIONS} x F x F", triples), ("three equal codebooks", equal))
+    for column, (title, rows) in enumerate(columns):
+        above, below = axes[:, column]
+        for way in dict.fromkeys(row["way"] for row in rows):
+            of_way = [row for row in rows if row["way"] == way]
+            x = [row["size"] for row in of_way]
+            share = np.array([row["correct"] / row["trials"] for row in of_way])
+            ends = np.array([(row["low"], row["high"]) for row in of_way]).T
+            spread = np.abs(ends - share)
+            above.errorbar(x, 100 * share, 100 * spread, label=way, capsize=3, marker="o")
+            below.plot(x, [row["median_ms"] for row in of_way], label=way, marker="o")
+        above.set(title=f"{title}, D = {DIMENSIONS:,}", xscale="log", ylabel="correct, %")
+        below.set(xscale="log", yscale="log", xlabel="codebook size", ylabel="ms a product")
+        above.legend()
+    for ending in ("png", "svg"):
+        figure.savefig(folder / f"resonator.{ending}", dpi=120)
+    plt.close(figure)
+
+
+if __name__ == "__main__":
+    main()
