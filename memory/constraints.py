@@ -10,7 +10,7 @@ from memory.repair_records import ConstraintRow
 from memory.repair_sql import PAST, Batched, insert_once
 
 _KEY = ("task_id", "problem_id", "context", "operation", "file_role", "operator")
-_INSERT = insert_once("constraints", (*_KEY, "partial_score"), _KEY)
+_INSERT = insert_once("constraints", (*_KEY, "partial_score"), _KEY, _KEY[:2])
 _LATEST = f"""
 SELECT * FROM (
     SELECT c.context, c.operation, c.file_role, c.operator, c.partial_score, c.task_id,

@@ -9,7 +9,7 @@ from memory.repair_records import ObservationCount, ObservationRow
 from memory.repair_sql import PAST, Batched, insert_once
 
 _KEY = ("task_id", "problem_id", "context", "pattern")
-_INSERT = insert_once("observations", (*_KEY, "success"), _KEY)
+_INSERT = insert_once("observations", (*_KEY, "success"), _KEY, _KEY[:2])
 _COUNTS = f"""
 SELECT o.context, o.pattern, sum(o.success), sum(1 - o.success)
 FROM observations o LEFT JOIN swe_tasks t ON t.id = o.task_id WHERE {PAST}

@@ -8,16 +8,22 @@ from memory.connection import Connected, Parameters
 # contains the earlier fix. Tasks and problems without a date have no history that could tell.
 PAST = "(:before IS NULL OR t.base_date IS NULL OR t.base_date < :before)"
 
-_NULLABLE = {"task_id", "problem_id", "model_id"}
 
-
-def insert_once(table: str, columns: Sequence[str], key: Sequence[str]) -> str:
+def insert_once(
+    table: str, columns: Sequence[str], key: Sequence[str], nullable: Sequence[str]
+) -> str:
     """An INSERT with named parameters that does nothing where the round has a row of that key.
 
     The round, not the stage run: what an attempt wrote before it was cut is not written again by
     the next one. Rows outside of any round are told apart by their key alone.
     """
-    same = " AND ".join(f"{_key_of('o.', name)} = {_key_of(':', name)}" for name in key)
+    # As the index on the key has it, so that it is used, and so that NULL is equal to NULL.
+    same = " AND ".join(
+        f"coalesce(o.{name}, '') = coalesce(:{name}, '')"
+        if name in nullable
+        else f"o.{name} = :{name}"
+        for name in key
+    )
     return f"""
 INSERT INTO {table} ({", ".join(columns)}, stage_run_id, created_at)
 SELECT {", ".join(f":{name}" for name in columns)}, :stage_run_id, :created_at
@@ -39,8 +45,3 @@ class Batched(Connected):
             return 0
         with self._write() as connection:
             return connection.executemany(sql, rows).rowcount
-
-
-def _key_of(prefix: str, name: str) -> str:
-    # As the index on the key has it, so that it is used, and so that NULL is equal to NULL.
-    return f"coalesce({prefix}{name}, '')" if name in _NULLABLE else f"{prefix}{name}"

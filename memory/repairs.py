@@ -14,6 +14,7 @@ _INSERT = insert_once(
     "repairs",
     (*_KEY, "outcome", "candidates", "patch", "evidence", "confidence", "seconds"),
     _KEY,
+    ("model_id",),
 )
 _SELECT = """
 SELECT r.task_id, r.mode, r.outcome, r.candidates, r.seconds, r.patch, r.evidence, r.confidence,

@@ -17,6 +17,7 @@ CREATE TABLE repair_pairs (
     similarity REAL NOT NULL, created_at REAL NOT NULL,
     UNIQUE (broken_sample, fixed_sample)
 ) STRICT;
+CREATE INDEX repair_pairs_problem ON repair_pairs(problem_id);
 CREATE TABLE patterns (
     id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, operation TEXT NOT NULL,
     abstraction TEXT NOT NULL, created_at REAL NOT NULL
@@ -72,7 +73,6 @@ CREATE TABLE observations (
 ) STRICT;
 CREATE UNIQUE INDEX observations_key ON observations(
     coalesce(task_id, ''), coalesce(problem_id, ''), coalesce(stage_run_id, 0), context, pattern);
-CREATE INDEX observations_context ON observations(context, pattern);
 CREATE TABLE repairs (
     id INTEGER PRIMARY KEY, task_id TEXT NOT NULL REFERENCES swe_tasks(id), mode TEXT NOT NULL,
     outcome TEXT NOT NULL CHECK (
