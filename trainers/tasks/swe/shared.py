@@ -100,11 +100,17 @@ def _folder(folder: Path, cache: Path) -> SharedFolder:
 def tasks_of(
     records: Iterable[tuple[str, Record]], notes: Notes, sources: Sources | None
 ) -> Iterator[SWETask]:
-    """Make tasks, in no split yet and without trees; what makes none is a note."""
+    """Make tasks, in no split yet and without trees; what makes none is a note.
+
+    Raises:
+        TaskError: they are those of another set.
+    """
     seen: dict[str, str] = {}
     for where, record in records:
+        if other := set_of(record):
+            raise TaskError(f"{where}: these are {other}'s; use `kent tasks import {other} FILE`")
         try:
-            task = task_of(_refuse_others(record), notes, sources)
+            task = task_of(record, notes, sources)
             if seen.setdefault(task.task_id, where) != where:
                 raise TaskError(f"{task.task_id} is there already ({seen[task.task_id]})")
         except TaskError as error:
@@ -124,9 +130,9 @@ def _placed(
     tree: Tree | None = None if folder is None else _shared_tree(folder, task)
     if tree is None and sources is not None and task.base_commit:
         tree = sources.tree(task.repo, task.base_commit)
+    recency = None if folder is None else folder.recency(task.task_id)
     if tree is None:
         notes.count(NO_TREE, task.task_id)
-        recency = None if folder is None else folder.recency(task.task_id)
         tree = OwnTree(task.code_before, recency)
     for line in folder.broken if folder else ():
         notes.say(line)
@@ -162,8 +168,6 @@ def records_of(file: Path, notes: Notes) -> Iterator[tuple[str, Record]]:
         raise TaskError(f"{file} is empty; fetch it again, or remove it")
 
 
-def _refuse_others(record: Record) -> Record:
-    for field, name in OTHERS.items():
-        if field in record:
-            raise TaskError(f"this is a task of {name}; use `kent tasks import {name} FILE`")
-    return record
+def set_of(record: Record) -> str | None:
+    """Name the other set that a record is of; None: it is a SWE task's."""
+    return next((name for field, name in OTHERS.items() if field in record), None)

@@ -1,11 +1,14 @@
-"""The kinds of bugs: each looks at one node and gives the texts of programs with that bug there."""
+"""The kinds of bugs: each looks at one node and gives the pieces of text that make it there."""
 
 import ast
 import re
 from collections.abc import Callable, Iterator, Sequence
 from random import Random
 
-Edit = Callable[[ast.AST, "Text", Random], Iterator[str]]
+Piece = tuple[int, int, str]
+"""From where to where, in bytes, a program gets which other text."""
+
+Edit = Callable[[ast.AST, "Text", Random], Iterator[Piece]]
 
 _COMPARE = {
     ast.Lt: ("<", "<=", ">"),
@@ -66,39 +69,40 @@ class Text:
         """Give the text of a node."""
         return self.code[self.start(node) : self.end(node)].decode()
 
-    def replace(self, start: int, end: int, text: str) -> str:
-        """Give the program with another text from ``start`` to ``end``."""
+    def with_piece(self, piece: Piece) -> str:
+        """Give the program with another piece."""
+        start, end, text = piece
         return (self.code[:start] + text.encode() + self.code[end:]).decode()
 
-    def put(self, node: ast.AST, text: str) -> str:
-        """Give the program with another text for a node."""
-        return self.replace(self.start(node), self.end(node), text)
+    def put(self, node: ast.AST, text: str) -> Piece:
+        """Put another text for a node."""
+        return (self.start(node), self.end(node), text)
 
-    def between(self, left: ast.AST, right: ast.AST, old: str, new: str) -> Iterator[str]:
-        """Give the program with ``new`` for the only ``old`` between two nodes, if it is there."""
+    def between(self, left: ast.AST, right: ast.AST, old: str, new: str) -> Iterator[Piece]:
+        """Put ``new`` for the only ``old`` between two nodes, if it is there."""
         start, end = self.end(left), self.start(right)
         pattern = rf"\b{old}\b" if old.isalpha() else re.escape(old)
         text, count = re.subn(pattern, new, self.code[start:end].decode())
         if count == 1:
-            yield self.replace(start, end, text)
+            yield (start, end, text)
 
-    def without_lines(self, statement: ast.AST) -> Iterator[str]:
-        """Give the program without a statement that has its lines to itself."""
+    def without_lines(self, statement: ast.AST) -> Iterator[Piece]:
+        """Drop a statement that has its lines to itself."""
         first = self._starts[statement.lineno - 1]  # type: ignore[attr-defined]
         last = self._starts[statement.end_lineno]  # type: ignore[attr-defined]
         around = self.code[first : self.start(statement)] + self.code[self.end(statement) : last]
         if not re.sub(rb"#.*", b"", around).strip():
-            yield self.replace(first, last, "")
+            yield (first, last, "")
 
 
-def _comparison(node: ast.AST, text: Text, rng: Random) -> Iterator[str]:
+def _comparison(node: ast.AST, text: Text, rng: Random) -> Iterator[Piece]:
     if isinstance(node, ast.Compare) and len(node.ops) == 1 and not _ends_while(node):
         old, *others = _COMPARE.get(type(node.ops[0]), ("",))
         for new in others:
             yield from text.between(node.left, node.comparators[0], old, new)
 
 
-def _arithmetic(node: ast.AST, text: Text, rng: Random) -> Iterator[str]:
+def _arithmetic(node: ast.AST, text: Text, rng: Random) -> Iterator[Piece]:
     if isinstance(node, ast.BinOp) and not _ends_while(node):
         old, *others = _BINARY.get(type(node.op), ("",))
         for new in others:
@@ -109,7 +113,7 @@ def _arithmetic(node: ast.AST, text: Text, rng: Random) -> Iterator[str]:
             yield from text.between(node.target, node.value, old, new)
 
 
-def _logic(node: ast.AST, text: Text, rng: Random) -> Iterator[str]:
+def _logic(node: ast.AST, text: Text, rng: Random) -> Iterator[Piece]:
     if isinstance(node, ast.BoolOp) and not _ends_while(node):
         old, new = ("and", "or") if isinstance(node.op, ast.And) else ("or", "and")
         for left, right in zip(node.values, node.values[1:], strict=False):
@@ -119,7 +123,7 @@ def _logic(node: ast.AST, text: Text, rng: Random) -> Iterator[str]:
             yield text.put(node, text.of(node.values[1]))
 
 
-def _negation(node: ast.AST, text: Text, rng: Random) -> Iterator[str]:
+def _negation(node: ast.AST, text: Text, rng: Random) -> Iterator[Piece]:
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not) and not _ends_while(node):
         yield text.put(node, text.of(node.operand))
         return
@@ -130,7 +134,7 @@ def _negation(node: ast.AST, text: Text, rng: Random) -> Iterator[str]:
         yield text.put(test, f"not {text.of(test)}")
 
 
-def _off_by_one(node: ast.AST, text: Text, rng: Random) -> Iterator[str]:
+def _off_by_one(node: ast.AST, text: Text, rng: Random) -> Iterator[Piece]:
     if _is(node, int) and not _ends_while(node) and not _feeds_while(node):
         value = node.value  # type: ignore[attr-defined]
         yield text.put(node, str(value + 1))
@@ -143,7 +147,7 @@ def _off_by_one(node: ast.AST, text: Text, rng: Random) -> Iterator[str]:
         yield text.put(last, f"{text.of(last)} {rng.choice('+-')} 1")
 
 
-def _constant(node: ast.AST, text: Text, rng: Random) -> Iterator[str]:
+def _constant(node: ast.AST, text: Text, rng: Random) -> Iterator[Piece]:
     if _is(node, bool):
         yield text.put(node, "False" if text.of(node) == "True" else "True")
     elif _is(node, float) or _is(node, str):
@@ -154,7 +158,7 @@ def _constant(node: ast.AST, text: Text, rng: Random) -> Iterator[str]:
             yield text.put(node, rng.choice(choices))
 
 
-def _variable(node: ast.AST, text: Text, rng: Random) -> Iterator[str]:
+def _variable(node: ast.AST, text: Text, rng: Random) -> Iterator[Piece]:
     if not isinstance(node, ast.Name) or not isinstance(node.ctx, ast.Load) or _ends_while(node):
         return
     if isinstance(_parent(node), ast.Call) and _parent(node).func is node:  # type: ignore[attr-defined]
@@ -164,26 +168,26 @@ def _variable(node: ast.AST, text: Text, rng: Random) -> Iterator[str]:
         yield text.put(node, rng.choice(others))
 
 
-def _twin(node: ast.AST, text: Text, rng: Random) -> Iterator[str]:
+def _twin(node: ast.AST, text: Text, rng: Random) -> Iterator[Piece]:
     if isinstance(node, ast.Call) and (new := _OTHER_NAME.get(_called(node))):
         end = text.end(node.func)
-        yield text.replace(end - len(_called(node)), end, new)
+        yield (end - len(_called(node)), end, new)
 
 
-def _arguments(node: ast.AST, text: Text, rng: Random) -> Iterator[str]:
+def _arguments(node: ast.AST, text: Text, rng: Random) -> Iterator[Piece]:
     if not isinstance(node, ast.Call) or any(isinstance(a, ast.Starred) for a in node.args):
         return
     if len(node.args) >= 2:
         one, two = node.args[0], node.args[1]
         swapped = f"{text.of(two)}{_between(text, one, two)}{text.of(one)}"
-        yield text.replace(text.start(one), text.end(two), swapped)
-        yield text.replace(text.end(node.args[-2]), text.end(node.args[-1]), "")
+        yield (text.start(one), text.end(two), swapped)
+        yield (text.end(node.args[-2]), text.end(node.args[-1]), "")
     if node.keywords and node.args and node.keywords[-1].arg:
         previous = [*node.args, *(k.value for k in node.keywords)][-2]
-        yield text.replace(text.end(previous), text.end(node.keywords[-1]), "")
+        yield (text.end(previous), text.end(node.keywords[-1]), "")
 
 
-def _missing_call(node: ast.AST, text: Text, rng: Random) -> Iterator[str]:
+def _missing_call(node: ast.AST, text: Text, rng: Random) -> Iterator[Piece]:
     if not isinstance(node, ast.Call) or node.keywords or isinstance(_parent(node), ast.Expr):
         return
     if len(node.args) == 1 and isinstance(node.func, ast.Name) and _called(node) != "len":
@@ -192,7 +196,7 @@ def _missing_call(node: ast.AST, text: Text, rng: Random) -> Iterator[str]:
         yield text.put(node, text.of(node.func.value))
 
 
-def _slice(node: ast.AST, text: Text, rng: Random) -> Iterator[str]:
+def _slice(node: ast.AST, text: Text, rng: Random) -> Iterator[Piece]:
     if isinstance(node, ast.Slice):
         for bound in (node.lower, node.upper):
             if bound is not None:
@@ -201,26 +205,26 @@ def _slice(node: ast.AST, text: Text, rng: Random) -> Iterator[str]:
                     yield text.put(bound, f"{text.of(bound)} {rng.choice('+-')} 1")
 
 
-def _dropped_guard(node: ast.AST, text: Text, rng: Random) -> Iterator[str]:
+def _dropped_guard(node: ast.AST, text: Text, rng: Random) -> Iterator[Piece]:
     is_guard = isinstance(node, ast.If) and not node.orelse and isinstance(node.body[-1], _LEAVES)
     if is_guard and _has_sisters(node) and not _in_endless(node):
         yield from text.without_lines(node)
 
 
-def _dropped_statement(node: ast.AST, text: Text, rng: Random) -> Iterator[str]:
+def _dropped_statement(node: ast.AST, text: Text, rng: Random) -> Iterator[Piece]:
     is_call = isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
     is_assignment = isinstance(node, ast.Assign | ast.AugAssign) and not _feeds_while(node)
     if (is_call or is_assignment) and _has_sisters(node) and not _in_endless(node):
         yield from text.without_lines(node)
 
 
-def _branches(node: ast.AST, text: Text, rng: Random) -> Iterator[str]:
+def _branches(node: ast.AST, text: Text, rng: Random) -> Iterator[Piece]:
     if isinstance(node, ast.IfExp):
         body, test, other = map(text.of, (node.body, node.test, node.orelse))
         yield text.put(node, f"{other} if {test} else {body}")
 
 
-def _exception(node: ast.AST, text: Text, rng: Random) -> Iterator[str]:
+def _exception(node: ast.AST, text: Text, rng: Random) -> Iterator[Piece]:
     if isinstance(node, ast.ExceptHandler) and isinstance(node.type, ast.Name):
         others = [name for name in _ERRORS if name != node.type.id]
         yield text.put(node.type, rng.choice(others))

@@ -29,7 +29,10 @@ _AT_ONCE = 3
 """Mutants of a function that are looked at in one go, for each task that it still lacks."""
 
 _MOST_LOOKED_AT = 60
-_LIMITS = Limits(cpu_s=1.0, wall_s=60.0)  # of its own CPU time alone, however busy others are
+_MORE = 4
+"""Functions that are tried beside two for each task that is wanted."""
+
+_LIMITS = Limits(cpu_s=0.5, wall_s=60.0)  # of its own CPU time alone, however busy others are
 _VISIBLE_FAILING, _VISIBLE_PASSING = 3, 5
 _USELESS = {Word.TIMEOUT, Word.OUT_OF_MEMORY, Word.CRASHED, Word.VIOLATION, Word.NOT_JUDGED}
 
@@ -66,14 +69,30 @@ def inject(
         SandboxError: no program can be run here.
     """
     notes = Notes() if notes is None else notes
+    tasks: list[SWETask] = []
     with Sandbox(limits=_LIMITS) as sandbox:
-        made, lines = originals(targets, seed, sandbox)
-        for line in lines:
-            notes.say(line)
-        tasks = _Tasks(made, seed, sandbox).make(count)
+        for some in _portions(targets, count, seed):
+            if len(tasks) < count:
+                made, lines = originals(some, seed, sandbox)
+                for line in lines:
+                    notes.say(line)
+                tasks += _Tasks(made, seed, sandbox).make(count - len(tasks))
     if len(tasks) < count:
-        notes.say(f"{len(made)} functions give {len(tasks)} bugs that tests can tell, not {count}")
-    return [_in_split(task, split) for task in tasks]
+        notes.say(f"the functions give {len(tasks)} bugs that tests can tell, not {count}")
+    return [_in_split(task, split) for task in sorted(tasks, key=lambda task: task.task_id)]
+
+
+def _portions(targets: Sequence[Target], count: int, seed: int) -> Iterator[list[Target]]:
+    """Part the functions so that a few tasks need not try them all; ``seed`` draws which go first.
+
+    Targets of one key stay together, in their order.
+    """
+    keys = sorted({target.key for target in targets})
+    Random(f"{seed} functions").shuffle(keys)
+    size = 2 * count + _MORE
+    for start in range(0, len(keys), size):
+        chosen = set(keys[start : start + size])
+        yield [target for target in targets if target.key in chosen]
 
 
 def _in_split(task: SWETask, split: TaskSplit | None) -> SWETask:

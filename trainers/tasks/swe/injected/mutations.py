@@ -13,7 +13,7 @@ from itertools import zip_longest
 from random import Random
 
 from trainers.tasks.python_source import parse
-from trainers.tasks.swe.injected.edits import EDITS, Text
+from trainers.tasks.swe.injected.edits import EDITS, Piece, Text
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,7 @@ class Program:
     def __init__(self, code: str, spared: frozenset[str] = frozenset()) -> None:
         self._text = Text(code)
         self._tree = parse(code)
+        self._dump = ast.dump(self._tree)
         self._spared = spared
         for parent in ast.walk(self._tree):
             for child in ast.iter_child_nodes(parent):
@@ -44,21 +45,22 @@ class Program:
             rng: draws the order, and what replaces what where there is a choice.
             lines: only there, such as the lines that some call reaches.
         """
-        by_kind: dict[str, list[tuple[ast.AST, str, str]]] = {}
+        by_kind: dict[str, list[tuple[int, str, Piece]]] = {}
         for scope, node in self._nodes:
-            if lines is None or getattr(node, "lineno", 0) in lines:
+            line = getattr(node, "lineno", 0)
+            if lines is None or line in lines:
                 for kind, edit in EDITS:
-                    for code in edit(node, self._text, rng):
-                        by_kind.setdefault(kind, []).append((node, scope, code))
+                    for piece in edit(node, self._text, rng):
+                        by_kind.setdefault(kind, []).append((line, scope, piece))
         for sites in by_kind.values():
             rng.shuffle(sites)
         kinds = sorted(by_kind)
         rng.shuffle(kinds)
         for turn in zip_longest(*(by_kind[kind] for kind in kinds)):
             for kind, site in zip(kinds, turn, strict=True):
-                if site is not None and self._is_program(site[2]):
-                    node, scope, code = site
-                    yield Mutation(kind, getattr(node, "lineno", 0), scope, code)
+                code = "" if site is None else self._text.with_piece(site[2])
+                if site is not None and self._is_program(code):
+                    yield Mutation(kind, site[0], site[1], code)
 
     @cached_property
     def _nodes(self) -> list[tuple[str, ast.AST]]:
@@ -75,7 +77,7 @@ class Program:
 
     def _is_program(self, code: str) -> bool:
         try:
-            return ast.dump(parse(code)) != ast.dump(self._tree)
+            return ast.dump(parse(code)) != self._dump
         except (SyntaxError, ValueError, RecursionError):
             return False
 
