@@ -43,9 +43,9 @@ from trainers.statistics import wilson
 OPERATIONS = 6
 SIZES = (50, 100, 200, 500, 1000, 2000)  # of FILE and of LOCATION
 EQUAL_SIZES = (50, 100, 150, 200, 300, 400)
-STARTS, STEPS = 6, 30  # of torchhd's looped step
-HEAVY, HEAVY_TRIALS = 1000, 12  # torchhd takes seconds for each product of this size
-PLAIN, PLAIN_TRIALS = 3e7, 4  # products to compare in float32, which is exact and slow
+LOOPS = ((1, 100), (6, 30))  # starts, and steps of each, of torchhd's looped step
+HEAVY, HEAVY_TRIALS = 5e6, 12  # among so many, torchhd takes seconds for each
+PLAIN, PLAIN_TRIALS = 3e7, 3  # comparing so many in float32 is exact and slow
 
 Places = tuple[int, ...]
 
@@ -74,7 +74,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--out", type=Path, default=Path("bench/hdc"))
     parser.add_argument("--quick", action="store_true", help="about a minute: fewer trials, sizes")
-    parser.add_argument("--trials", type=int, default=24, help="products of each size")
+    parser.add_argument("--trials", type=int, default=48, help="products of each size")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
     asked = parser.parse_args()
@@ -86,7 +86,7 @@ def main() -> None:
         f"{OPERATIONS} x F x F, D = {DIMENSIONS:,}", triples(sizes[0], trials, asked.seed)
     )
     results["equal"] = report("Three equal codebooks", equal(sizes[1], trials, asked.seed))
-    results["bundles"] = report("Role-filler bundles", bundles(2 * trials, asked.seed))
+    results["bundles"] = report("Role-filler bundles", bundles(4 * trials, asked.seed))
     asked.out.mkdir(parents=True, exist_ok=True)
     (asked.out / "resonator.json").write_text(json.dumps(results, indent=2))
     plot(results["triples"], results["equal"], asked.out)
@@ -145,12 +145,15 @@ def factorisations(factors: list[Factor], size: int, trials: int, seed: int) -> 
     alone = partial(nearest_products, factors=factors, multiplications=0, network=network)
     yield measured("KENT, network only", size, lambda y: named(alone(y)), factors, truths)
     domains = stacked(dense)
-    heavy = truths[: min(trials, HEAVY_TRIALS)] if size >= HEAVY else truths
-    for starts in (1, STARTS):
+    candidates = math.prod(map(len, factors))
+    heavy = truths[:HEAVY_TRIALS] if candidates > HEAVY else truths
+    for starts, steps in LOOPS:
         draw = torch.Generator().manual_seed(seed)
-        loop = partial(looped, domains=domains, factors=factors, starts=starts, random=draw)
-        yield measured(f"torchhd, starts: {starts}", size, loop, factors, heavy)
-    if math.prod(map(len, factors)) <= PLAIN:
+        loop = partial(
+            looped, domains=domains, factors=factors, starts=starts, steps=steps, random=draw
+        )
+        yield measured(f"torchhd, {starts} x {steps} steps", size, loop, factors, heavy)
+    if candidates <= PLAIN:
         yield measured(
             "all, float32", size, lambda y: (plain(y, dense), 0), factors, truths[:PLAIN_TRIALS]
         )
@@ -215,9 +218,10 @@ def looped(
     domains: Any,
     factors: Sequence[Factor],
     starts: int,
+    steps: int,
     random: torch.Generator,
 ) -> tuple[Places, int]:
-    """Torchhd's resonator step until the product matches, nothing changes, or STEPS are over.
+    """Torchhd's resonator step until the product matches, nothing changes, or the steps are over.
 
     The first start is the usual one, all rows at once; later ones are random vectors.
     """
@@ -229,7 +233,7 @@ def looped(
         if start:
             noise = torch.randint(0, 2, estimates.shape, generator=random) * 2.0 - 1
             estimates = noise.as_subclass(torchhd.MAPTensor)
-        for _ in range(STEPS):
+        for _ in range(steps):
             before, estimates = estimates, torchhd.resonator(product, estimates, domains)
             taken += 1
             answer, matches = nearest(observation, domains, estimates)

@@ -22,8 +22,8 @@ from memory.hologram.scoring import products, quantised
 MULTIPLICATIONS = 5e11  # that one look at all products may take: 1 s of one core with VNNI
 
 _SKETCHES = (512, 2048)  # dimensions
-_SCORES = 8_000_000  # at once: 32 MB
-_BLOCK = 64_000_000  # bytes of rows at once
+_SCORES = 1_000_000  # at once: 4 MB
+_BLOCK = 16_000_000  # bytes of rows at once
 _KEPT = 64  # candidates that are compared on all dimensions
 
 

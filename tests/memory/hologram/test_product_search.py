@@ -5,6 +5,7 @@ import math
 
 import pytest
 import torch
+from hologram_products import factors, noise, product
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,25 +13,9 @@ from memory.errors import HologramError
 from memory.hologram.codebook import Codebook
 from memory.hologram.exhaustive import best_products, widths
 from memory.hologram.factor import Factor, chance_level, window
-from memory.hologram.hypervectors import bind, permute, similarity
+from memory.hologram.hypervectors import permute, similarity
 from memory.hologram.network import NetworkSettings
 from memory.hologram.product_search import nearest_products
-
-
-def factors(sizes: list[int], dimensions: int = 10_000, *, rotated: bool = True) -> list[Factor]:
-    book = Codebook(dimensions)
-    return [
-        Factor(book.packed(f"k{i}", [*map(str, range(size))]), dimensions, i if rotated else 0)
-        for i, size in enumerate(sizes)
-    ]
-
-
-def product(chosen: list[Factor], places: list[int]) -> torch.Tensor:
-    return bind(*(f.take(torch.tensor([p]))[0] for f, p in zip(chosen, places, strict=True)))
-
-
-def noise(size: int, seed: int = 0) -> torch.Tensor:
-    return torch.randn(size, generator=torch.Generator().manual_seed(seed))
 
 
 @given(st.integers(200, 400), st.integers(0, 64), st.integers(1, 130))

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from test_product_search import factors, noise, product
+from hologram_products import factors, noise, product
 
 from memory.hologram.codebook import Codebook
 from memory.hologram.factor import Factor, chance_level
