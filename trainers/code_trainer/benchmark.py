@@ -12,14 +12,17 @@ from typing import Any
 
 import numpy as np
 
+from memory.hologram.consolidation import ConsolidationFact
 from memory.hologram.container import HologramContainer
 from memory.records import Figure, ModelRow
 from memory.repair_records import Source
 from sandbox import Sandbox
 from trainers import statistics
 from trainers.code_trainer import versions
-from trainers.code_trainer.knowledge import Knowledge
+from trainers.code_trainer.encoder import CodeEncoder
+from trainers.code_trainer.knowledge import MEMORY, Knowledge
 from trainers.code_trainer.measuring import solve_all
+from trainers.code_trainer.pattern_store import mined_of_task
 from trainers.code_trainer.program_repair import Repair
 from trainers.code_trainer.results import Scored, Solution, figures
 from trainers.code_trainer.solver import Solver
@@ -147,14 +150,19 @@ class _Shared:
 
     def __init__(self, knowledge: Knowledge) -> None:
         self.knowledge = knowledge
+        self._encoder = CodeEncoder(knowledge.container.codebook)
 
     def learn(self, task: SWETask, repair: Repair | None) -> None:
         """Learn from how a task went, and from its truth."""
         if repair is not None and repair.attempts:
             source = Source(task_id=task.task_id)
             self.knowledge.container.constraints.record(repair.attempts, source)
-        if self.knowledge.localiser is not None:
-            self.knowledge.localiser.remember(task)
+        shown = [item.pattern.key for item in mined_of_task(task)]
+        if shown:
+            key = self._encoder.encode_issue(task.issue_text)
+            fact = ConsolidationFact(key, shown[0], task_id=task.task_id)
+            memory = self.knowledge.container.create_neural_memory(MEMORY)
+            memory.consolidate([fact], train=False)
 
 
 class _Localiser:

@@ -1,6 +1,6 @@
 """What a round fits anew: the order of candidates, and where to look, from train tasks alone."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
 from memory.hologram.codebook import Codebook
@@ -12,7 +12,7 @@ from trainers.code_trainer.generation import fit_generator
 from trainers.code_trainer.knowledge import usable
 from trainers.code_trainer.localise import Localiser
 from trainers.code_trainer.sources import by_hash
-from trainers.code_trainer.versions import Fitted, index_folder
+from trainers.code_trainer.versions import Fitted, folders
 from trainers.stage import StageContext
 from trainers.tasks.swe.types import SWETask
 
@@ -43,8 +43,8 @@ def fit_version(
     localiser = None
     if len(with_tree) >= LEAST_TREES:
         context.progress.start("learn where to look", len(with_tree), "tasks")
-        localiser = Localiser(codebook, index_folder(context.state_dir), seed=context.seed)
-        localiser.fit(with_tree, tell=lambda done: _tell(context, done))
+        localiser = Localiser(**folders(context.state_dir))
+        localiser.fit(_told(context, with_tree))
     generator = None
     config = context.settings.code
     if config.generator:
@@ -91,6 +91,8 @@ def _examples(task: SWETask) -> list[Example]:
     return found
 
 
-def _tell(context: StageContext, done: int) -> None:
-    context.check_stop()
-    context.progress.done = done
+def _told(context: StageContext, tasks: Sequence[SWETask]) -> Iterator[SWETask]:
+    for task in tasks:
+        context.check_stop()
+        yield task
+        context.progress.advance()

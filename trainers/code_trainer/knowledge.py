@@ -4,11 +4,11 @@ from dataclasses import dataclass, replace
 
 from memory.hologram.container import HologramContainer
 from memory.store import Store
-from trainers.code_trainer.bm25 import bm25_localisation
 from trainers.code_trainer.edits.library import PatternLibrary
 from trainers.code_trainer.edits.priors import Priors
 from trainers.code_trainer.generator import CodeGenerator
-from trainers.code_trainer.localise import LocalisationResult, Localiser
+from trainers.code_trainer.localisation import Localisation, by_bm25, of_result
+from trainers.code_trainer.localise import Localiser
 from trainers.code_trainer.pattern_store import recall_library
 from trainers.tasks.swe.types import SWETask
 
@@ -33,15 +33,15 @@ class Knowledge:
     generator: CodeGenerator | None = None
     trained: bool = True
 
-    def localise(self, task: SWETask) -> LocalisationResult:
+    def localise(self, task: SWETask) -> Localisation:
         """Rank the files and functions of a task's tree.
 
         Raises:
             TaskError: the tree cannot be read.
         """
-        if self.localiser is None:
-            return bm25_localisation(task)
-        return self.localiser.rank(task)
+        if self.localiser is None or task.tree is None:
+            return by_bm25(task)
+        return of_result(self.localiser.rank(task))
 
     def snapshot(self) -> "Knowledge":
         """The same, with a memory whose writes are thrown away."""

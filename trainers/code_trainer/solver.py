@@ -11,7 +11,7 @@ from trainers.code_trainer.edits.search import Budget
 from trainers.code_trainer.encoder import CodeEncoder
 from trainers.code_trainer.generation import changed_texts, context_of
 from trainers.code_trainer.knowledge import Knowledge
-from trainers.code_trainer.localise import LocalisationResult
+from trainers.code_trainer.localisation import Localisation
 from trainers.code_trainer.program_repair import (
     Bias,
     ProgramRepairer,
@@ -98,7 +98,7 @@ class Solver:
             evidence=self._evidence(found, proposals),
         ), None
 
-    def _proposals(self, task: SWETask, found: LocalisationResult) -> list[Proposal]:
+    def _proposals(self, task: SWETask, found: Localisation) -> list[Proposal]:
         if task.tree is None:
             return []
         files = found.files[:LOOKED_INTO]
@@ -114,7 +114,7 @@ class Solver:
         self,
         task: SWETask,
         files: Sequence[tuple[str, float]],
-        found: LocalisationResult,
+        found: Localisation,
         texts: Mapping[str, str],
     ) -> list[Proposal]:
         generator = self._knowledge.generator
@@ -137,7 +137,7 @@ class Solver:
                 )
         return proposals
 
-    def _evidence(self, found: LocalisationResult, proposals: list[Proposal]) -> Mapping[str, Any]:
+    def _evidence(self, found: Localisation, proposals: list[Proposal]) -> Mapping[str, Any]:
         return {
             "localisation": found.evidence,
             "proposals": [

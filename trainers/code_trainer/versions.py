@@ -90,15 +90,15 @@ def load(
     folder = (state_dir / row.checkpoint).parent
     localiser = None
     if (folder / _LOCALISER).is_dir():
-        localiser = Localiser.load(folder / _LOCALISER, container.codebook, index_folder(state_dir))
+        localiser = Localiser.load(folder / _LOCALISER, **folders(state_dir))
     memory = container.create_neural_memory(MEMORY)
     generator = load_generation(folder, container.codebook, memory)
     return recall(store, container, Priors.load(folder / _PRIORS), localiser, generator)
 
 
-def index_folder(state_dir: Path) -> Path:
-    """Where the indexes of repositories are kept."""
-    return state_dir / "cache" / "index"
+def folders(state_dir: Path) -> dict[str, Path]:
+    """Where the localiser keeps indexes of repositories, and tables of tasks."""
+    return {"indexes": state_dir / "cache" / "index", "cache": state_dir / "cache" / "tables"}
 
 
 def _write(state_dir: Path, folder: Path, fitted: Fitted) -> dict[str, str]:

@@ -186,9 +186,8 @@ def _align(
     start, tail = 0, 0
     while start < min(len(old), len(new)) and form(old[start]) == form(new[start]):
         start += 1
-    while (
-        tail < min(len(old), len(new)) - start
-        and form(old[len(old) - 1 - tail]) == form(new[len(new) - 1 - tail])
+    while tail < min(len(old), len(new)) - start and form(old[len(old) - 1 - tail]) == form(
+        new[len(new) - 1 - tail]
     ):
         tail += 1
     left, right = old[start : len(old) - tail], new[start : len(new) - tail]

@@ -116,9 +116,7 @@ Scored = Sequence[tuple[float, Choice]]
 """The choices for one slot with their scores, best first."""
 
 
-def filled(
-    cell: Cell, lists: Sequence[Scored]
-) -> Iterator[tuple[float, Fillings]]:
+def filled(cell: Cell, lists: Sequence[Scored]) -> Iterator[tuple[float, Fillings]]:
     """Give the fillings of a cell's slots, those with the best sum of scores first."""
     if not all(lists):
         return
@@ -145,9 +143,7 @@ def _best_sums(
                 heapq.heappush(heap, (negative - step, after))
 
 
-def candidate(
-    program: Program, cell: Cell, fillings: Fillings, score: float
-) -> Candidate | None:
+def candidate(program: Program, cell: Cell, fillings: Fillings, score: float) -> Candidate | None:
     """Return the changed program; None where nothing changes, or nothing sensible comes out."""
     path, pattern = cell.site.path, cell.pattern
     new = None
@@ -192,7 +188,9 @@ def _senseless(new: ast.AST, after: object) -> bool:
         return False
     for _, node in walk(new):
         match node:
-            case ast.BinOp(left=left, op=ast.Sub() | ast.Div() | ast.FloorDiv() | ast.Mod(), right=right):
+            case ast.BinOp(
+                left=left, op=ast.Sub() | ast.Div() | ast.FloorDiv() | ast.Mod(), right=right
+            ):
                 if form(left) == form(right):
                     return True
             case ast.Compare(left=left, comparators=[right]):

@@ -139,9 +139,7 @@ def _draw(item: _Set, ranking: Ranking, count: int) -> int | None:
 def _sample(item: _Set, ranking: Ranking, count: int, random: Random) -> None:
     """Add candidates from anywhere, each standing for many."""
     evidence, example = _evidence(item.example, ranking), item.example
-    for stands, cell, fillings in ranking.sampled(
-        example.program, example.spectrum, count, random
-    ):
+    for stands, cell, fillings in ranking.sampled(example.program, example.spectrum, count, random):
         item.rows.append(evidence.whole(cell, fillings))
         item.stands.append(stands)
 

@@ -110,7 +110,11 @@ class PatternLibrary:
     @cached_property
     def counts(self) -> dict[str, Counts]:
         """By pattern: in how many tasks, and in which contexts and nodes."""
-        tasks, contexts, nodes = Counter[str](), dict[str, Counter[str]](), dict[str, Counter[str]]()
+        tasks, contexts, nodes = (
+            Counter[str](),
+            dict[str, Counter[str]](),
+            dict[str, Counter[str]](),
+        )
         for rows in self.tasks.values():
             tasks.update({row.key for row in rows})
             for key, context, node in {(row.key, row.context, row.node) for row in rows}:
@@ -130,9 +134,7 @@ class PatternLibrary:
 
     def _tally(self, name: str) -> Counter[str]:
         return Counter(
-            value
-            for rows in self.tasks.values()
-            for value in {getattr(row, name) for row in rows}
+            value for rows in self.tasks.values() for value in {getattr(row, name) for row in rows}
         )
 
     @cached_property
@@ -189,7 +191,9 @@ class PatternLibrary:
             if len(library.tasks) != head["tasks"]:
                 raise ValueError("it ends too early")
         except (OSError, ValueError, KeyError, StopIteration, TypeError) as error:
-            raise CheckpointError(f"{path}: no readable patterns: {error}; mine them anew") from error
+            raise CheckpointError(
+                f"{path}: no readable patterns: {error}; mine them anew"
+            ) from error
         return library
 
 

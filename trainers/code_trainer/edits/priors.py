@@ -76,7 +76,9 @@ class Priors:
                 raise ValueError(f"format {document['format']}, this version reads {FORMAT}")
             return cls({str(name): float(value) for name, value in document["weights"].items()})
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise CheckpointError(f"{path}: no readable priors: {error}; learn them anew") from error
+            raise CheckpointError(
+                f"{path}: no readable priors: {error}; learn them anew"
+            ) from error
 
 
 @dataclass

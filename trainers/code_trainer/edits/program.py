@@ -7,7 +7,16 @@ from functools import cached_property
 
 from trainers.code_trainer.edits.scope import Scopes
 from trainers.code_trainer.edits.template import category
-from trainers.code_trainer.edits.tree import FUNCTIONS, SCOPES, Path, at, children, form, is_docstring, size
+from trainers.code_trainer.edits.tree import (
+    FUNCTIONS,
+    SCOPES,
+    Path,
+    at,
+    children,
+    form,
+    is_docstring,
+    size,
+)
 
 _LISTS = {
     "Call": ("args", "keywords"),
@@ -107,8 +116,10 @@ class Program:
 
     def _is_wanted(self, function: str) -> bool:
         wanted = self._wanted
-        return wanted is None or function in wanted or any(
-            function.startswith(f"{name}.") for name in wanted
+        return (
+            wanted is None
+            or function in wanted
+            or any(function.startswith(f"{name}.") for name in wanted)
         )
 
     def span(self, node: ast.AST) -> tuple[int, int] | None:

@@ -151,9 +151,7 @@ def search(
     tried = state.found[0].tried if state.found else state.tried
     if state.found and not first_only:
         _window(state, singles, start.right)
-    return SearchResult(
-        tried, tuple(state.found), monotonic() - state.started, exhausted=exhausted
-    )
+    return SearchResult(tried, tuple(state.found), monotonic() - state.started, exhausted=exhausted)
 
 
 def _singles(state: _Search, order: Iterator[Candidate], right: int, until: int) -> bool:

@@ -92,7 +92,9 @@ class Slots:
         replaced = site.node.id if isinstance(site.node, ast.Name) else ""
         visible = self._program.scopes.visible(site.path).values()
         bound = [name for name in visible if name.name != replaced]
-        bound.sort(key=lambda n: (n.kind in ("function", "import", "global"), abs(n.line - site.line)))
+        bound.sort(
+            key=lambda n: (n.kind in ("function", "import", "global"), abs(n.line - site.line))
+        )
         for known in bound[:MOST_NAMES]:
             yield Choice(ast.Name(known.name, ast.Load()), _name_features(known, site, near))
 
@@ -104,12 +106,13 @@ class Slots:
             if type(value).__name__ != kind or text in seen or _same_constant(value, old):
                 continue
             seen[text] += 1
-            features = {f"const.{kind}.{label}": 1.0, "const.word": self._frequency("const", kind, text)}
+            features = {
+                f"const.{kind}.{label}": 1.0,
+                "const.word": self._frequency("const", kind, text),
+            }
             yield Choice(ast.Constant(value), features)
 
-    def _constant_values(
-        self, site: Site, kind: str, old: object
-    ) -> Iterator[tuple[str, object]]:
+    def _constant_values(self, site: Site, kind: str, old: object) -> Iterator[tuple[str, object]]:
         if type(old).__name__ == kind:
             yield from _neighbours(old)
         function = self._program.function_node(site)
@@ -162,7 +165,9 @@ class Slots:
         near = sorted(donors, key=lambda node: abs(getattr(node, "lineno", line) - line))
         for node in near[:MOST_EXPRESSIONS]:
             if form(node) not in inside and _free(node) <= bound | _BUILTIN_NAMES:
-                yield Choice(node, {"expr.size": float(size(node)), f"expr.{type(node).__name__}": 1.0})
+                yield Choice(
+                    node, {"expr.size": float(size(node)), f"expr.{type(node).__name__}": 1.0}
+                )
 
     def _parts(self, site: Site, kind: str) -> Iterator[Choice]:
         if site.node is None:

@@ -59,6 +59,4 @@ def _ochiai(calls: Sequence[CallTrace], failing: int) -> dict[int, float]:
     failed, passed = Counter[int](), Counter[int]()
     for trace in calls:
         (passed if trace.word is Word.PASSED else failed).update(trace.lines)
-    return {
-        line: count / sqrt(failing * (count + passed[line])) for line, count in failed.items()
-    }
+    return {line: count / sqrt(failing * (count + passed[line])) for line, count in failed.items()}

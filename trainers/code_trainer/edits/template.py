@@ -208,7 +208,7 @@ def text(template: Value | None) -> str:
 def _readable(value: Value) -> Any:
     if isinstance(value, Hole):
         name = f"${value.kind}{value.index}" + (f":{value.type}" if value.kind == "w" else "")
-        if value.kind == "attr" or value.type == "str" and value.kind == "w":
+        if value.kind == "attr" or (value.type == "str" and value.kind == "w"):
             return name
         if value.type in _SHOWN:
             return _SHOWN[value.type][0]()
