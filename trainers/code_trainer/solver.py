@@ -93,10 +93,16 @@ class Solver:
             operation=max(found.operations, key=lambda name: found.operations[name], default=None),
             patches=tuple({one.path: one.text} for one in proposals),
             outcome="unjudged" if proposals else "unrepaired",
-            confidence=found.files[0][1] if found.files else None,
+            confidence=self._confidence(found),
             seconds=time.monotonic() - started,
             evidence=self._evidence(found, proposals),
         ), None
+
+    def _confidence(self, found: Localisation) -> float | None:
+        """What the learned localiser says of its first file; shares of BM25 are no probabilities."""
+        if self._knowledge.localiser is None or not found.files:
+            return None
+        return found.files[0][1]
 
     def _proposals(self, task: SWETask, found: Localisation) -> list[Proposal]:
         if task.tree is None:
