@@ -100,9 +100,9 @@ def seen_through(codebook: Codebook, stems: list[str], weights: Floats) -> Float
     folded = np.zeros((codebook.dimensions, weights.shape[1]), dtype=np.float32)
     used = np.flatnonzero(weights.any(axis=1))
     for first in range(0, len(used), _BLOCK):
-        part = used[first : first + _BLOCK]
-        vectors = codebook.matrix(KIND, [stems[number] for number in part]).float().numpy()
-        folded += vectors.T @ weights[part].astype(np.float32)
+        rows = used[first : first + _BLOCK]
+        vectors = codebook.matrix(KIND, [stems[number] for number in rows]).float().numpy()
+        folded += vectors.T @ weights[rows].astype(np.float32)
     seen = np.empty(weights.shape)
     for first in range(0, len(stems), _BLOCK):
         part = stems[first : first + _BLOCK]

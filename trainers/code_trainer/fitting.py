@@ -12,7 +12,7 @@ from trainers.code_trainer.generation import fit_generator
 from trainers.code_trainer.knowledge import usable
 from trainers.code_trainer.localise import Localiser
 from trainers.code_trainer.sources import by_hash
-from trainers.code_trainer.versions import Fitted, folders
+from trainers.code_trainer.versions import INDEXES, TABLES, Fitted
 from trainers.stage import StageContext
 from trainers.tasks.swe.types import SWETask
 
@@ -43,7 +43,7 @@ def fit_version(
     localiser = None
     if len(with_tree) >= LEAST_TREES:
         context.progress.start("learn where to look", len(with_tree), "tasks")
-        localiser = Localiser(**folders(context.state_dir))
+        localiser = Localiser(indexes=context.state_dir / INDEXES, cache=context.state_dir / TABLES)
         localiser.fit(_told(context, with_tree))
     generator = None
     config = context.settings.code

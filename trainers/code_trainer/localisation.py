@@ -1,4 +1,4 @@
-"""One form for what says where an issue is: the learned localiser, or BM25, which learns nothing."""
+"""One form for what says where an issue is: the learned localiser, or BM25."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ from trainers.tasks.swe.types import SWETask
 Floats = NDArray[np.float64]
 
 PATH_WEIGHT = 3
-"""How often a path's words count beside the contents: the best on the shared tasks (research, §3)."""
+"""How often a path's words count beside the contents: the research page's best."""
 
 LISTED = 20
 """Files whose functions are ranked."""

@@ -62,7 +62,8 @@ class _Member(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """(..., width) -> (...) scores."""
-        return (self.line(features) + self.network(features)).squeeze(-1)
+        scores: Tensor = (self.line(features) + self.network(features)).squeeze(-1)
+        return scores
 
 
 @dataclass
@@ -186,7 +187,7 @@ def _fit_member(batch: _Batch, settings: RankerSettings, seed: int) -> _Member:
         steps = settings.epochs * (-(-len(batch.weight) // settings.batch))
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=rate, total_steps=steps)
         for _ in range(settings.epochs):
-            for chosen in torch.randperm(len(batch.weight)).split(settings.batch):
+            for chosen in torch.split(torch.randperm(len(batch.weight)), settings.batch):
                 scores = member(batch.features[chosen])
                 scores = scores.masked_fill(~batch.mask[chosen], -1e9)
                 losses = -(batch.target[chosen] * scores.log_softmax(-1)).sum(-1)

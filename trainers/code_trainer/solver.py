@@ -99,7 +99,7 @@ class Solver:
         ), None
 
     def _confidence(self, found: Localisation) -> float | None:
-        """What the learned localiser says of its first file; shares of BM25 are no probabilities."""
+        """What the learned localiser says of its first file; BM25 gives no probability."""
         if self._knowledge.localiser is None or not found.files:
             return None
         return found.files[0][1]

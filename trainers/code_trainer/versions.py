@@ -17,6 +17,9 @@ from trainers.stage import StageContext
 
 KIND = "code"
 _MANIFEST, _PRIORS, _LOCALISER = "version.json", "priors.json", "localiser"
+INDEXES, TABLES = Path("cache") / "index", Path("cache") / "tables"
+"""Below the state directory: where the localiser keeps repositories' indexes and tasks' tables."""
+
 _OF_ROUND = """
 SELECT m.id FROM models m JOIN stage_runs r ON r.id = m.stage_run_id
 WHERE m.kind = ? AND r.round_id = ? AND m.checkpoint IS NOT NULL ORDER BY m.version DESC LIMIT 1
@@ -90,15 +93,12 @@ def load(
     folder = (state_dir / row.checkpoint).parent
     localiser = None
     if (folder / _LOCALISER).is_dir():
-        localiser = Localiser.load(folder / _LOCALISER, **folders(state_dir))
+        localiser = Localiser.load(
+            folder / _LOCALISER, indexes=state_dir / INDEXES, cache=state_dir / TABLES
+        )
     memory = container.create_neural_memory(MEMORY)
     generator = load_generation(folder, container.codebook, memory)
     return recall(store, container, Priors.load(folder / _PRIORS), localiser, generator)
-
-
-def folders(state_dir: Path) -> dict[str, Path]:
-    """Where the localiser keeps indexes of repositories, and tables of tasks."""
-    return {"indexes": state_dir / "cache" / "index", "cache": state_dir / "cache" / "tables"}
 
 
 def _write(state_dir: Path, folder: Path, fitted: Fitted) -> dict[str, str]:

@@ -18,7 +18,9 @@ NAMES = ("limit", "order", "price", "label", "route", "frame", "token", "group")
 
 
 def off_by_one(name: str, number: int, split: str) -> SWETask:
-    before = f"def {name}(value, top):\n    if value < top:\n        return value\n    return None\n"
+    before = (
+        f"def {name}(value, top):\n    if value < top:\n        return value\n    return None\n"
+    )
     visible = from_asserts([f"assert {name}({number}, {number}) == {number}"])
     hidden = from_asserts(
         [f"assert {name}(1, 5) == 1", f"assert {name}({number + 1}, {number}) is None"]

@@ -90,7 +90,7 @@ def test_a_damaged_version_is_told_with_what_to_do(tmp_path):
     store.set_model_status("code-0001", "candidate")
     store.set_model_status("code-0001", "champion")
     (tmp_path / "checkpoints" / "code-0001" / "priors.json").write_text("{}")
-    with pytest.raises(CheckpointError, match="priors.json is missing or changed"):
+    with pytest.raises(CheckpointError, match=r"priors\.json is missing or changed"):
         run_round(tmp_path, CodeStage())
 
 

@@ -26,7 +26,15 @@ METHODS = frozenset(
 SMALL: frozenset[str] = frozenset(map(repr, (0, 1, 2, -1, 10, 0.0, 1.0, 0.5, "", " ", True, False)))
 _CONSTANTS = {bool: "bool", int: "int", float: "float", str: "str"}
 _LISTS = frozenset(
-    ["Call.args", "Call.keywords", "BoolOp.values", "List.elts", "Tuple.elts", "Set.elts", "comprehension.ifs"]
+    [
+        "Call.args",
+        "Call.keywords",
+        "BoolOp.values",
+        "List.elts",
+        "Tuple.elts",
+        "Set.elts",
+        "comprehension.ifs",
+    ]
 )
 
 

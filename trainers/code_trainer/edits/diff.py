@@ -275,7 +275,8 @@ def lifted(change: Change) -> list[Edit]:
 
 def _statement_path(root: ast.AST, path: Path) -> Path:
     """Return the path of the innermost statement around a place."""
-    node, best = root, ()
+    node = root
+    best: Path = ()
     for depth, (name, index) in enumerate(path):
         value = getattr(node, name)
         if index is not None and index >= len(value):

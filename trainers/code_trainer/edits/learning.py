@@ -75,7 +75,7 @@ def fit(
     settings: Settings | None = None,
     say: Callable[[str], None] = lambda text: None,
 ) -> Priors:
-    """Learn the weights from examples; those whose fix no pattern of the library makes teach nothing.
+    """Learn the weights from examples; a fix that no pattern of the library makes teaches nothing.
 
     Args:
         examples: of train tasks only, and not of those that the library's patterns are from: a

@@ -97,7 +97,7 @@ class PatternLibrary:
         return self.only(t for t, d in self.dates.items() if d is not None and d < date)
 
     def pruned(self, *, least: int = 2, most: int = 1500) -> "PatternLibrary":
-        """Return the library with the patterns that at least ``least`` tasks show, at most ``most``.
+        """Return the library with the patterns that ``least`` tasks or more show, at most ``most``.
 
         The commonest stay; of equals those with the smaller key, so that it is the same everywhere.
         """
@@ -177,7 +177,7 @@ class PatternLibrary:
                 head = json.loads(next(file))
                 if head["format"] != FORMAT:
                     raise CheckpointError(
-                        f"{path}: patterns of format {head['format']}, this version reads {FORMAT}; "
+                        f"{path}: patterns of format {head['format']}, this one reads {FORMAT}; "
                         "mine them anew"
                     )
                 lines = [json.loads(line) for line in file]

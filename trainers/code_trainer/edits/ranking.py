@@ -104,7 +104,7 @@ def fixed_order(library: PatternLibrary, program: Program, *, seed: int = 0) -> 
 
 
 class _Open:
-    """A cell whose fillings are being given; ``bound`` is the score of the next, None at the end."""
+    """A cell whose fillings are being given; ``bound``: the score of the next, None at the end."""
 
     def __init__(
         self, program: Program, cell: Cell, number: int, base: float, lists: list[Scored]

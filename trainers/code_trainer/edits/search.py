@@ -34,7 +34,7 @@ class Budget:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a program did: whether all tests pass, and how many calls were right before one failed."""
+    """How a program did: whether all tests pass, how many calls were right before one failed."""
 
     passed: bool
     right: int = 0

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import log
+from typing import Any, cast
 
 from trainers.code_trainer.edits.program import Program, Site
 from trainers.code_trainer.edits.scope import Known
@@ -24,10 +25,32 @@ Words = Mapping[tuple[str, str, str], int]
 
 MOST_NAMES, MOST_WORDS, MOST_EXPRESSIONS = 16, 40, 24
 _OPERATORS: dict[str, tuple[type[ast.AST], ...]] = {
-    "operator": (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow)
-    + (ast.BitAnd, ast.BitOr, ast.BitXor, ast.LShift, ast.RShift),
-    "cmpop": (ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE)
-    + (ast.Is, ast.IsNot, ast.In, ast.NotIn),
+    "operator": (
+        ast.Add,
+        ast.Sub,
+        ast.Mult,
+        ast.Div,
+        ast.FloorDiv,
+        ast.Mod,
+        ast.Pow,
+        ast.BitAnd,
+        ast.BitOr,
+        ast.BitXor,
+        ast.LShift,
+        ast.RShift,
+    ),
+    "cmpop": (
+        ast.Eq,
+        ast.NotEq,
+        ast.Lt,
+        ast.LtE,
+        ast.Gt,
+        ast.GtE,
+        ast.Is,
+        ast.IsNot,
+        ast.In,
+        ast.NotIn,
+    ),
     "boolop": (ast.And, ast.Or),
     "unaryop": (ast.Not, ast.USub, ast.Invert, ast.UAdd),
 }
@@ -110,7 +133,7 @@ class Slots:
                 f"const.{kind}.{label}": 1.0,
                 "const.word": self._frequency("const", kind, text),
             }
-            yield Choice(ast.Constant(value), features)
+            yield Choice(ast.Constant(cast(Any, value)), features)
 
     def _constant_values(self, site: Site, kind: str, old: object) -> Iterator[tuple[str, object]]:
         if type(old).__name__ == kind:

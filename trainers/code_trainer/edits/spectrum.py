@@ -38,7 +38,7 @@ class Spectrum:
         return cls(suspicion, reached, raised, len(failing) / len(calls))
 
     def features(self, site: Site) -> dict[str, float]:
-        """Return what the spectrum says of a place: its line, or its statement's where not reached."""
+        """Return what the spectrum says of a place: its line, else its statement's."""
         lines = {site.line}
         if site.statement is not None:
             lines.add(site.statement.lineno)

@@ -1,4 +1,4 @@
-"""The text of a changed program: only the changed piece is written anew, the rest stays as it is."""
+"""The text of a changed program: only the changed piece is written anew, the rest stays."""
 
 import ast
 import copy
@@ -19,7 +19,7 @@ def render(program: Program, tree: ast.Module, path: Path) -> str:
     Args:
         program: what was changed.
         tree: the changed tree.
-        path: leads in both trees to the node below which all differs, or to one of its list's items.
+        path: leads in both trees to the node below which all differs, or to an item of its list.
 
     Raises:
         NoText: what was put in place cannot stand there.
@@ -109,4 +109,5 @@ def _inserted(program: Program, old: list[ast.stmt], new: ast.stmt, index: int) 
 
 
 def _first_line(node: ast.stmt) -> int:
-    return min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
+    decorators: list[ast.expr] = getattr(node, "decorator_list", [])
+    return min([node.lineno, *(one.lineno for one in decorators)])
