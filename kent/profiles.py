@@ -16,6 +16,14 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
             "generated_inputs": False,
         },
         "generator": {"parallel": 16, "max_tokens": 256},
+        # A few minutes of a round: a task's search is a second or two for most.
+        "code": {
+            "injected": 120,
+            "tasks_per_round": 20,
+            "eval_tasks": 20,
+            "candidates": 800,
+            "seconds": 5.0,
+        },
         "daemon": {"stage_time_limit_s": 6 * 3600},
     },
     # One card of 24 GB or more: the 1.5B model, 50 samples of every MBPP problem.

@@ -185,8 +185,8 @@ class BenchmarkConfig(Section):
     )
     samples: int = Field(0, ge=0, le=1000, description="0: critic.eval_samples_per_problem")
     ablation: bool = Field(False, description="also what each part is worth")
-    task_file: Path | None = Field(
-        None, description="SWE tasks of another file, its trees beside it, instead of the test ones"
+    task_file: str = Field(
+        "", description="SWE tasks of another file, its trees beside it, instead of the test ones"
     )
     limit: int = Field(0, ge=0, description="tasks of `kent benchmark code`; 0: all")
     modes: tuple[Literal["isolated", "cold", "shared_cache", "bm25"], ...] = Field(

@@ -1,6 +1,7 @@
 """The benchmark of the code trainer, as a round of its own that trains nothing."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from sandbox import Limits, Sandbox
@@ -86,10 +87,11 @@ def _ablation(context: StageContext, sandbox: Sandbox, tasks: list[SWETask]) -> 
 
 def _tasks(context: StageContext, notes: Notes) -> tuple[list[SWETask], str]:
     wanted = context.settings.benchmark
-    if wanted.task_file is not None:
+    if wanted.task_file:
+        file = Path(wanted.task_file)
         cache = context.state_dir / CACHE
-        tasks = read_task_file(wanted.task_file, cache, notes)
-        told = wanted.task_file.name
+        tasks = read_task_file(file, cache, notes)
+        told = file.name
     else:
         for line in bring_in(context):
             notes.say(line)
