@@ -84,7 +84,7 @@ def test_a_signal_handler_that_writes_neither_hangs_nor_breaks_what_it_interrupt
     try:
         for idx in range(300):
             assert store.add_samples([sample(idx=idx)]) == 1
-            sum(range(2_000))  # so that some of the signals come between two writes
+            sum(range(100_000))  # so that some of the signals come between two writes
     finally:
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         signal.signal(signal.SIGVTALRM, earlier)
