@@ -83,7 +83,7 @@ def fit_generator(
     train = [one for one in examples if not _is_held(one[0])]
     if len(train) < LEAST_SCRIPTS or not held:
         return None
-    spec = NetworkSpec(codebook.dimensions)
+    spec = NetworkSpec(codebook.dimensions, patterns=1)  # a head of no rows cannot be
     plan = TrainingPlan(epochs=epochs, seed=seed)
     trained = train_generator(
         [example for _, example, _ in train], [example for _, example, _ in held], spec, plan

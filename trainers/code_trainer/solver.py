@@ -28,6 +28,9 @@ from trainers.tasks.swe.types import SWETask, Tree
 LOOKED_INTO = 3
 """Files whose functions are looked into."""
 
+PROPOSED_PATTERNS = 120
+"""Where no test says which candidate is right, only the commonest patterns are worth proposing."""
+
 
 class Solver:
     """Solves tasks; it learns nothing. The truth of a task is not looked at.
@@ -50,6 +53,11 @@ class Solver:
             container.constraints if config.constraints else None,
         )
         self._ranking = Ranking(knowledge.library, knowledge.priors, reweigh=self._bias)
+        self._common = Ranking(
+            knowledge.library.pruned(least=1, most=PROPOSED_PATTERNS),
+            knowledge.priors,
+            reweigh=self._bias,
+        )
         self._encoder = CodeEncoder(container.codebook)
         order = (
             learned_order(self._ranking)
@@ -113,7 +121,7 @@ class Solver:
         most = self._config.patches
         by_pattern: list[Proposal] = []
         if self._knowledge.library.patterns:
-            by_pattern = propose(self._ranking, texts, where, task.issue_text, most=most)
+            by_pattern = propose(self._common, texts, where, task.issue_text, most=most)
         return alternate(by_pattern, self._generated(task, files, found, texts), most)
 
     def _generated(

@@ -17,7 +17,7 @@ from typing import Any, cast
 from trainers.code_trainer.edits.program import Program, Site
 from trainers.code_trainer.edits.scope import Known
 from trainers.code_trainer.edits.template import Filling, Hole, category
-from trainers.code_trainer.edits.tree import OPERATORS, form, size, walk
+from trainers.code_trainer.edits.tree import OPERATORS, Path, form, size, walk
 
 Features = dict[str, float]
 Words = Mapping[tuple[str, str, str], int]
@@ -89,6 +89,8 @@ class Slots:
         self._program = program
         self._words = words
         self._known: dict[tuple[object, ...], list[Choice]] = {}
+        self._read: dict[Path, tuple[list[object], Counter[str]]] = {}
+        self._words_of: dict[str, list[tuple[str, int]]] = {}
         self._kinds = {
             "name": self._names,
             "const": self._constants,
@@ -138,10 +140,7 @@ class Slots:
     def _constant_values(self, site: Site, kind: str, old: object) -> Iterator[tuple[str, object]]:
         if type(old).__name__ == kind:
             yield from _neighbours(old)
-        function = self._program.function_node(site)
-        for _, node in walk(function):
-            if isinstance(node, ast.Constant) and len(repr(node.value)) < 60:
-                yield "function", node.value
+        yield from (("function", value) for value in self._of_function(site)[0])
         yield from (("small", value) for value in _SMALL.get(kind, ()))
         if kind == "str":
             quoted = re.findall(r"'([^'\n]{1,30})'|\"([^\"\n]{1,30})\"", self._program.issue)
@@ -158,17 +157,26 @@ class Slots:
                 yield Choice(ast.Name(word, ast.Load()), features)
 
     def _attributes(self, site: Site, _: str) -> Iterator[Choice]:
-        own = Counter(
-            node.attr
-            for _, node in walk(self._program.function_node(site))
-            if isinstance(node, ast.Attribute)
-        )
+        own = self._of_function(site)[1]
         replaced = site.node.attr if isinstance(site.node, ast.Attribute) else ""
         for word in dict.fromkeys([*own, *(w for w, _ in self._frequent("attr"))]):
             if word != replaced:
                 features = {"attr.word": self._frequency("attr", "", word)}
                 features["attr.function"] = float(word in own)
                 yield Choice(word, features)
+
+    def _of_function(self, site: Site) -> tuple[list[object], Counter[str]]:
+        """The constants and the attributes of the function around a place; read once."""
+        if site.function_path not in self._read:
+            constants: list[object] = []
+            attributes = Counter[str]()
+            for _, node in walk(self._program.function_node(site)):
+                if isinstance(node, ast.Constant) and len(repr(node.value)) < 60:
+                    constants.append(node.value)
+                elif isinstance(node, ast.Attribute):
+                    attributes[node.attr] += 1
+            self._read[site.function_path] = (constants, attributes)
+        return self._read[site.function_path]
 
     def _operators(self, site: Site, kind: str) -> Iterator[Choice]:
         was = type(site.node).__name__ if site.category == kind else ""
@@ -205,8 +213,11 @@ class Slots:
                 )
 
     def _frequent(self, kind: str) -> list[tuple[str, int]]:
-        found = [(value, n) for (k, _, value), n in self._words.items() if k == kind]
-        return sorted(found, key=lambda item: (-item[1], item[0]))[:MOST_WORDS]
+        if kind not in self._words_of:
+            found = [(value, n) for (k, _, value), n in self._words.items() if k == kind]
+            found.sort(key=lambda item: (-item[1], item[0]))
+            self._words_of[kind] = found[:MOST_WORDS]
+        return self._words_of[kind]
 
     def _frequency(self, kind: str, type_name: str, value: str) -> float:
         return log(1 + self._words.get((kind, type_name, value), 0))
