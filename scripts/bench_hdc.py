@@ -47,6 +47,8 @@ LOOPS = ((1, 100), (6, 30))  # starts, and steps of each, of torchhd's looped st
 HEAVY, HEAVY_TRIALS = 5e6, 12  # among so many, torchhd takes seconds for each
 PLAIN, PLAIN_TRIALS = 3e7, 3  # comparing so many in float32 is exact and slow
 
+LARGE_TRIALS = 12
+
 Places = tuple[int, ...]
 
 
@@ -86,6 +88,8 @@ def main() -> None:
         f"{OPERATIONS} x F x F, D = {DIMENSIONS:,}", triples(sizes[0], trials, asked.seed)
     )
     results["equal"] = report("Three equal codebooks", equal(sizes[1], trials, asked.seed))
+    if not asked.quick:
+        results["large"] = report("6 x 10,000 x 10,000", large(asked.seed))
     results["bundles"] = report("Role-filler bundles", bundles(4 * trials, asked.seed))
     asked.out.mkdir(parents=True, exist_ok=True)
     (asked.out / "resonator.json").write_text(json.dumps(results, indent=2))
@@ -118,6 +122,17 @@ def equal(sizes: Sequence[int], trials: int, seed: int) -> Iterator[Cell]:
     """Three codebooks of one size, none small enough to be enumerated."""
     for size in sizes:
         yield from factorisations(factors_of(Codebook(seed=seed), [size] * 3), size, trials, seed)
+
+
+def large(seed: int) -> Iterator[Cell]:
+    """More products than are compared: the network is what is left."""
+    factors = factors_of(Codebook(seed=seed), [OPERATIONS, 10_000, 10_000])
+    draw = np.random.default_rng(seed)
+    truths = [tuple(int(draw.integers(len(f))) for f in factors) for _ in range(LARGE_TRIALS)]
+    alone = partial(
+        nearest_products, factors=factors, network=NetworkSettings(seed=seed), multiplications=0
+    )
+    yield measured("KENT, network only", 10_000, lambda y: named(alone(y)), factors, truths)
 
 
 def factors_of(book: Codebook, sizes: Sequence[int]) -> list[Factor]:
