@@ -135,8 +135,9 @@ def test_what_ridge_says_of_a_task_left_out_is_what_it_says_without_it():
     torch.manual_seed(0)
     keys = torch.randn(12, 64)
     targets = [{"x": {f"n{i % 3}": 1.0, "all": 0.5}} for i in range(12)]
-    whole = RidgeMap(keys, targets, penalty=0.5)
-    without = RidgeMap(keys[1:], targets[1:], penalty=0.5)
-    for name, value in without.expected(keys[0])["x"].items():
-        assert whole.left_out(0)["x"][name] == pytest.approx(value, abs=2e-3)
-    assert RidgeMap(keys, targets).penalty > 0
+    whole = RidgeMap(keys, targets, penalties={"x": 0.5})
+    without = RidgeMap(keys[1:], targets[1:], penalties={"x": 0.5})
+    for name, value in without.expected(keys[0], "x").items():
+        assert whole.left_out(0, "x")[name] == pytest.approx(value, abs=2e-3)
+    assert RidgeMap(keys, targets).penalties["x"] > 0
+    assert whole.expected(keys[0], "y") == {}

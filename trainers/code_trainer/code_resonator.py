@@ -6,6 +6,7 @@ the estimate is cleaned up against the task's own names. Localisation's scores j
 Patch vectors themselves are factorised by the base class (``factorise``).
 """
 
+import heapq
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -33,6 +34,8 @@ from trainers.errors import CheckpointError, TrainerError
 OPERATION, FILE, LOCATION = ROLES
 FILES_TRIED = 5
 """So many of the likeliest files have their locations looked at."""
+PARTS_KEPT = 1_000
+"""Of an estimate's parts the weightiest; the others' sum is below the bundle's own noise."""
 
 Names = Sequence[str] | Mapping[str, Sequence[str]]
 
@@ -74,7 +77,7 @@ class CodeResonator(TransformationResonator):
         for role in ROLES:
             scored = [
                 Scored(
-                    self._scores(role, self.estimate(case.issue)[role], names),
+                    self._scores(role, self.estimate(case.issue, role), names),
                     prior_of(names, case.priors.get(role)),
                     names.index(case.truth[role]),
                 )
@@ -85,22 +88,21 @@ class CodeResonator(TransformationResonator):
             if scored:
                 self._fusion[role] = best_fusion(scored)
 
-    def estimate(self, issue: Tensor) -> dict[str, Tensor]:
-        """By role, the bundle of parts that the map expects of an issue: float32 (D,)."""
+    def estimate(self, issue: Tensor, role: str) -> Tensor:
+        """The bundle of a factor's parts that the map expects of an issue: float32 (D,)."""
         if self._map is None:
             raise TrainerError(
                 "the resonator has learned nothing: fit it on tasks with their fixes"
             )
-        expected = self._map.expected(issue)
-        return {
-            role: self.codebook.weighted(f"{role} PART", expected.get(role, {})) for role in ROLES
-        }
+        expected = self._map.expected(issue, role)
+        largest = heapq.nlargest(PARTS_KEPT, expected.items(), key=lambda item: abs(item[1]))
+        return self.codebook.weighted(f"{role} PART", dict(largest))
 
     def distribution(
         self, role: str, issue: Tensor, names: Sequence[str], prior: Mapping[str, float] | None
     ) -> dict[str, float]:
         """P(name) of one factor; the prior holds log probabilities, of names it lacks the least."""
-        scores = self._scores(role, self.estimate(issue)[role], names)
+        scores = self._scores(role, self.estimate(issue, role), names)
         logs = self._fusion[role](scores, prior_of(names, prior))
         return dict(zip(names, logs.exp().tolist(), strict=True))
 
@@ -138,7 +140,7 @@ class CodeResonator(TransformationResonator):
             raise TrainerError("no file has a location to change: give the tree's files and theirs")
         of_places = given.get(LOCATION, {})
         least = min(of_places.values(), default=0.0)
-        expected = self.estimate(issue)
+        expected = {role: self.estimate(issue, role) for role in ROLES}
         of_operation = self._ranked(OPERATION, expected, operations, given.get(OPERATION))
         found = []
         for path, of_file in self._ranked(FILE, expected, files, given.get(FILE))[:FILES_TRIED]:
@@ -165,7 +167,7 @@ class CodeResonator(TransformationResonator):
             )
         told = {
             "codebook": [self.codebook.dimensions, self.codebook.seed],
-            "penalty": self._map.penalty,
+            "penalties": self._map.penalties,
             "fusion": {role: asdict(fusion) for role, fusion in self._fusion.items()},
             "targets": self._map.targets,
         }
@@ -184,7 +186,7 @@ class CodeResonator(TransformationResonator):
                 told: dict[str, Any] = json.loads(file.metadata()["resonator"])
                 keys = file.get_tensor("keys")
             resonator = cls(codebook)
-            resonator._map = RidgeMap(keys, told["targets"], told["penalty"])
+            resonator._map = RidgeMap(keys, told["targets"], told["penalties"])
             resonator._fusion = {role: Fusion(**told["fusion"][role]) for role in ROLES}
             made_with = told["codebook"]
         except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:

@@ -124,6 +124,10 @@ class CodeGeneratorNetwork(nn.Module):
         self.norm = nn.LayerNorm(hidden)
         self.to_place, self.to_token = nn.Linear(hidden, hidden), nn.Linear(hidden, hidden)
         self.token_bias = nn.Linear(len(FEATURES), 1)
+        # PyTorch's N(0, 1) of a place or step would drown the token's own, a mean of many rows.
+        for table in (self.place, self.in_focus, self.step, self.first_choices):
+            nn.init.normal_(table.weight, std=0.1)
+        nn.init.normal_(self.token_bag.weight, std=0.5)
 
     def grow_patterns(self, patterns: int) -> None:
         """Give the pattern head more outputs; those it has keep their weights, new ones are 0."""

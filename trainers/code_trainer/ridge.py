@@ -15,9 +15,9 @@ from torch import Tensor
 
 from trainers.errors import TrainerError
 
-BIAS = 0.1
+BIAS = 1.0
 """Added to every cosine: what all tasks have in common, such as how often an operation occurs."""
-PENALTIES = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
+PENALTIES = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 
 Weights = Mapping[str, float]
 
@@ -29,14 +29,15 @@ class RidgeMap:
         self,
         keys: Tensor,
         targets: Sequence[Mapping[str, Weights]],
-        penalty: float | None = None,
+        penalties: Mapping[str, float] | None = None,
     ) -> None:
         """Fit.
 
         Args:
             keys: (n, D), any scale.
             targets: for each key, by target, names with weights.
-            penalty: λ; None takes the one of ``PENALTIES`` with the least error on tasks left out.
+            penalties: λ by target; None takes for each the one of ``PENALTIES`` with the least
+                error on tasks left out.
 
         Raises:
             TrainerError: there are no keys, or not as many targets.
@@ -48,9 +49,11 @@ class RidgeMap:
         self.keys = _unit(keys.float()).to(torch.float16)
         self.targets = list(targets)
         kernel = self._kernel(self.keys.float())
-        self.penalty = penalty or self._best_penalty(kernel)
-        regular = kernel + self.penalty * torch.eye(len(kernel))
-        self._inverse = torch.cholesky_inverse(torch.linalg.cholesky(regular))
+        self.penalties = dict(penalties or self._best_penalties(kernel))
+        self._inverses = {}
+        for penalty in set(self.penalties.values()):
+            regular = kernel + penalty * torch.eye(len(kernel))
+            self._inverses[penalty] = torch.cholesky_inverse(torch.linalg.cholesky(regular))
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -58,52 +61,56 @@ class RidgeMap:
     def add(self, keys: Tensor, targets: Sequence[Mapping[str, Weights]]) -> "RidgeMap":
         """The map of these tasks and the new ones."""
         both = torch.cat([self.keys, _unit(keys.float()).to(torch.float16)])
-        return RidgeMap(both, [*self.targets, *targets], self.penalty)
+        return RidgeMap(both, [*self.targets, *targets], self.penalties)
 
-    def expected(self, key: Tensor) -> dict[str, dict[str, float]]:
-        """By target, the names with their expected weights, for (D,)."""
-        return self._sum(self._inverse @ self._kernel(_unit(key.float()[None]))[:, 0])
+    def expected(self, key: Tensor, target: str) -> dict[str, float]:
+        """The names of a target with their expected weights, for (D,)."""
+        if target not in self.penalties:
+            return {}
+        inverse = self._inverses[self.penalties[target]]
+        return self._sum(inverse @ self._kernel(_unit(key.float()[None]))[:, 0], target)
 
-    def left_out(self, index: int) -> dict[str, dict[str, float]]:
+    def left_out(self, index: int, target: str) -> dict[str, float]:
         """What the other tasks give for one of the tasks, in closed form."""
-        row = -self._inverse[index] / self._inverse[index, index]
+        inverse = self._inverses[self.penalties[target]]
+        row = -inverse[index] / inverse[index, index]
         row[index] = 0.0
-        return self._sum(row)
+        return self._sum(row, target)
 
     def _kernel(self, keys: Tensor) -> Tensor:
         """(n, len(keys))."""
         cosines: Tensor = self.keys.float() @ keys.T
         return cosines + BIAS
 
-    def _sum(self, coefficients: Tensor) -> dict[str, dict[str, float]]:
-        found: dict[str, dict[str, float]] = {}
+    def _sum(self, coefficients: Tensor, target: str) -> dict[str, float]:
+        sums: dict[str, float] = {}
         for own, coefficient in zip(self.targets, coefficients.tolist(), strict=True):
-            for target, weights in own.items():
-                sums = found.setdefault(target, {})
-                for name, weight in weights.items():
-                    sums[name] = sums.get(name, 0.0) + coefficient * weight
-        return found
+            for name, weight in own.get(target, {}).items():
+                sums[name] = sums.get(name, 0.0) + coefficient * weight
+        return sums
 
-    def _best_penalty(self, kernel: Tensor) -> float:
-        """By the squared error of all targets on tasks left out: (A y)_i / A_ii."""
-        gram = self._target_gram()
+    def _best_penalties(self, kernel: Tensor) -> dict[str, float]:
+        """By the squared error of a target on tasks left out: (A y)_i / A_ii."""
         values, vectors = torch.linalg.eigh(kernel)
-        errors = []
+        residuals = []
         for penalty in PENALTIES:
             inverse = _inverse(values, vectors, penalty)
-            residual = inverse / inverse.diagonal()[:, None]
-            errors.append(float(((residual @ gram) * residual).sum()))
-        return PENALTIES[errors.index(min(errors))]
+            residuals.append(inverse / inverse.diagonal()[:, None])
+        best = {}
+        for target in sorted({target for own in self.targets for target in own}):
+            gram = self._target_gram(target)
+            errors = [float(((residual @ gram) * residual).sum()) for residual in residuals]
+            best[target] = PENALTIES[errors.index(min(errors))]
+        return best
 
-    def _target_gram(self) -> Tensor:
-        """(n, n): the products of the tasks' targets."""
-        names: dict[tuple[str, str], int] = {}
+    def _target_gram(self, target: str) -> Tensor:
+        """(n, n): the products of the tasks' weights of one target."""
+        names: dict[str, int] = {}
         places, weights = [], []
         for row, own in enumerate(self.targets):
-            for target, members in own.items():
-                for name, weight in members.items():
-                    places.append((row, names.setdefault((target, name), len(names))))
-                    weights.append(weight)
+            for name, weight in own.get(target, {}).items():
+                places.append((row, names.setdefault(name, len(names))))
+                weights.append(weight)
         indices = torch.tensor(places, dtype=torch.int64).reshape(-1, 2).T
         size = (len(self.targets), max(1, len(names)))
         matrix = torch.sparse_coo_tensor(
