@@ -71,9 +71,7 @@ def _names(view: TreeView, issue: Issue, queries: dict[str, Query]) -> dict[str,
 def _frames(view: TreeView, issue: Issue) -> dict[str, Floats]:
     """``frame``: one over the distance from the innermost frame; ``frame_line``: has its line."""
     frame, line = np.zeros(len(view.chunk_file)), np.zeros(len(view.chunk_file))
-    for distance, (number, function, at) in enumerate(
-        reversed(mentions.frame_files(view, issue))
-    ):
+    for distance, (number, function, at) in enumerate(reversed(mentions.frame_files(view, issue))):
         facts, first = view.facts[number], int(view.first_chunk[number])
         for offset, name in enumerate(facts.names):
             if function and name.rpartition(".")[2] == function:

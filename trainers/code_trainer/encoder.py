@@ -19,7 +19,7 @@ from torch import Tensor
 from memory.hologram.codebook import Codebook
 from trainers.code_trainer.issue import parse_issue
 from trainers.code_trainer.queries import weighted_queries
-from trainers.code_trainer.scoring import B, K1
+from trainers.code_trainer.scoring import K1, B
 from trainers.code_trainer.tokens import stem, tokens
 
 Floats = NDArray[np.float64]

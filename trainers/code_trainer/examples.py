@@ -50,7 +50,7 @@ def make_examples(
     cache: Path | None = None,
     say: Callable[[str], None] = lambda line: None,
 ) -> list[Example]:
-    """The examples of all tasks that have a tree, their own or a lent one, repository by repository.
+    """The examples of all tasks that have a tree, their own or a lent one, by repository.
 
     Args:
         tasks: with ``base_date`` where known.

@@ -94,7 +94,15 @@ def file_features(
     base = base_score(found)
     found |= _structure(view) | _graph(view, base)
     found |= _recency(view)
-    for name in ("file_all", "chunk_all", "chunks_all", "path_all", "def_named", "file_rare", "chunk_rare"):
+    for name in (
+        "file_all",
+        "chunk_all",
+        "chunks_all",
+        "path_all",
+        "def_named",
+        "file_rare",
+        "chunk_rare",
+    ):
         found[f"rank_{name}"] = reciprocal_rank(found[name])
     found["base"] = base
     return found

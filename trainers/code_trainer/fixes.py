@@ -3,18 +3,26 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-
-from trainers.code_trainer.view import TreeView
 
 Floats = NDArray[np.float64]
 
 _YEAR = 365.25 * 86_400  # seconds
 _HALF_LIFE = 2 * _YEAR
 _NEIGHBOURS = 10  # similar fixes that vote
+
+
+class Files(Protocol):
+    """Numbered paths, such as those of a ``TreeView``."""
+
+    paths: list[str]
+    number: dict[str, int]
+
+    def __len__(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -48,6 +56,10 @@ class FixMemory:
         for fix in fixes:
             by_repo.setdefault(fix.repo, []).append(fix)
         self._histories = {repo: _history(found) for repo, found in by_repo.items()}
+
+    def all(self) -> list[Fix]:
+        """Every fix, repository by repository, oldest first."""
+        return [fix for repo in sorted(self._histories) for fix in self._histories[repo].fixes]
 
     def past(self, repo: str, date: float | None) -> list[Fix]:
         """The fixes of a repository before a date, oldest first; none where no date is known."""
@@ -83,27 +95,27 @@ class FixMemory:
         return [(history.fixes[n], float(cosines[n])) for n in best if cosines[n] > 0]
 
     def features(
-        self, view: TreeView, repo: str, date: float | None, query: Mapping[str, float]
+        self, files: Files, repo: str, date: float | None, query: Mapping[str, float]
     ) -> dict[str, Floats]:
         """(files,) by name: how often and lately a file was fixed, and for similar issues.
 
         ``fix_prior`` decays with a half-life of two years; ``fix_folder`` is that of its folder;
         ``fix_similar`` is the best similar fix of the file, ``fix_votes`` the sum of ten.
         """
-        prior, best, votes = (np.zeros(len(view)) for _ in range(3))
+        prior, best, votes = (np.zeros(len(files)) for _ in range(3))
         for fix in self.past(repo, date):
             age = (date or 0.0) - fix.date
             for path in fix.paths:
-                number = view.number.get(path)
+                number = files.number.get(path)
                 if number is not None:
                     prior[number] += 0.5 ** (age / _HALF_LIFE)
         for fix, cosine in self.similar(repo, date, query):
             for path in fix.paths:
-                number = view.number.get(path)
+                number = files.number.get(path)
                 if number is not None:
                     best[number] = max(best[number], cosine)
                     votes[number] += cosine
-        folders = _folder_means(view.paths, prior)
+        folders = _folder_means(files.paths, prior)
         return {
             "fix_prior": np.log1p(prior),
             "fix_folder": np.log1p(folders),
@@ -111,11 +123,11 @@ class FixMemory:
             "fix_votes": votes,
         }
 
-    def together(self, view: TreeView, repo: str, date: float | None, scores: Floats) -> Floats:
+    def together(self, files: Files, repo: str, date: float | None, scores: Floats) -> Floats:
         """(files,): the scores of files that past fixes edited together with each file."""
-        found = np.zeros(len(view))
+        found = np.zeros(len(files))
         for fix in self.past(repo, date):
-            numbers = [view.number[path] for path in fix.paths if path in view.number]
+            numbers = [files.number[path] for path in fix.paths if path in files.number]
             for one in numbers:
                 for other in numbers:
                     if one != other:

@@ -1,4 +1,4 @@
-"""A task's candidates as tables of numbers, kept on disk: computed once however often learned from."""
+"""A task's candidates as tables of numbers, kept on disk: made once, learned from often."""
 
 import hashlib
 from dataclasses import dataclass
