@@ -9,7 +9,7 @@ MODEL ?= qwen2.5-coder-0.5b-instruct
 PYTEST_ARGS ?=
 
 .PHONY: run setup weights test test-vllm test-slow lint format bench-overlap bench-generators \
-	bench-sandbox clean
+	bench-sandbox bench-localisation clean
 
 run: setup weights
 	$(BIN)/kent daemon start --foreground --rounds 1
@@ -60,6 +60,12 @@ bench-generators: setup weights
 bench-sandbox: setup
 	$(BIN)/pip install -q --no-deps evalplus==0.3.1 appdirs wget tempdir multipledispatch
 	$(BIN)/kent benchmark sandbox
+
+# KENT_DATA is the folder with swe/ in it; what is computed once is kept in CACHE.
+CACHE ?= state/bench-localisation
+bench-localisation: setup
+	$(BIN)/python scripts/bench_localisation.py --data $(KENT_DATA)/swe --cache $(CACHE) \
+		--folds 5 --ablation --out $(CACHE)/localisation.json
 
 clean:
 	rm -rf $(VENV) .venv-vllm build *.egg-info

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -41,7 +42,8 @@ ABLATIONS = (
         "symbolic + whole-file and chunk exact, same weights",
         groups.EXACT_FILES, groups.EXACT_CHUNKS,
     ),
-    Ablation("all + whole-file and chunk HDC", frozenset({groups.EXACT_FILES, groups.EXACT_CHUNKS})),
+    Ablation("all + whole-file and chunk HDC",
+        frozenset({groups.EXACT_FILES, groups.EXACT_CHUNKS}),),
     Ablation("without memory of fixes", VECTORS | {groups.MEMORY}),
     Ablation("without recency", VECTORS | {groups.RECENCY}),
     Ablation("without import graph and folders", VECTORS | {groups.GRAPH}),
@@ -88,7 +90,8 @@ def _of_repository(
     made, names = _columns(examples, tasks, maker, codebook)
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez_compressed(path, names=np.array(names), **made)
+        written: dict[str, Any] = {**made, "names": np.array(names)}
+        np.savez_compressed(path, **written)
     return [_joined(e, names, made[e.task_id]) for e in examples]
 
 

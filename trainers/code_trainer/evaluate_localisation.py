@@ -132,7 +132,7 @@ def paired(ours: Mapping[str, int], other: Mapping[str, int], seed: int = 0) -> 
 
 
 def detail_figures(scored: Sequence[Scored], seed: int = 0) -> dict[str, Figure]:
-    """Functions given the file (``function``: an edited one, ``functions``: all), operation, ECE."""
+    """Functions given the file (``function``: one edited, ``functions``: all), operation, ECE."""
     edited = [one for one in scored if one.function_best is not None]
     found = {
         f"{name}_acc{k}": statistics.rate([(rank or 0) <= k for rank in ranks], seed=seed)

@@ -148,7 +148,7 @@ def joined(
     """(files, features): the table's columns, the memory's and stage one's, less those left out."""
     parts = [table.files.astype(np.float64), file_history(table, repo, date, memory), stage]
     names = [*table.file_columns, *FILE_COLUMNS, *STAGE_COLUMNS]
-    return np.concatenate(parts, axis=1)[:, kept(names, settings.without)]
+    return np.asarray(np.concatenate(parts, axis=1)[:, kept(names, settings.without)])
 
 
 def chunk_inputs(table: Table, repo: str, date: float | None, memory: FixMemory) -> Floats:
@@ -161,7 +161,7 @@ def stage_columns(table: Table, scores: Sequence[Floats]) -> Floats:
     """(files, ``STAGE_COLUMNS``) of the picked chunks' scores, the mean over several rankers."""
     if not scores:
         return np.zeros((len(table.paths), len(STAGE_COLUMNS)))
-    return np.mean([_stage(table, one) for one in scores], axis=0)
+    return np.asarray(np.mean([_stage(table, one) for one in scores], axis=0))
 
 
 def gold_files(example: Example) -> Bools:
@@ -184,7 +184,7 @@ def gold_chunks(example: Example) -> Bools:
 def log_softmax(scores: Floats) -> Floats:
     """Scores less the logarithm of the sum of their exponentials."""
     shifted = scores - scores.max()
-    return shifted - np.log(np.exp(shifted).sum())
+    return np.asarray(shifted - np.log(np.exp(shifted).sum()))
 
 
 def inner_fold(task_id: str, folds: int = INNER_FOLDS) -> int:

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -62,7 +63,8 @@ class _Member(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """(..., width) -> (...) scores."""
-        return (self.line(features) + self.network(features)).squeeze(-1)
+        total: Tensor = self.line(features) + self.network(features)
+        return total.squeeze(-1)
 
 
 @dataclass
@@ -124,7 +126,14 @@ class Ranker:
                 )
                 members.append(member.eval())
             mean, scale = tensors["mean"].numpy(), tensors["scale"].numpy()
-        except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        except (
+            OSError,
+            ValueError,
+            KeyError,
+            TypeError,
+            RuntimeError,
+            SafetensorError,
+        ) as error:
             raise CheckpointError(
                 f"the ranker {name} in {folder} cannot be read ({error}): train it again"
             ) from error
@@ -186,7 +195,7 @@ def _fit_member(batch: _Batch, settings: RankerSettings, seed: int) -> _Member:
         steps = settings.epochs * (-(-len(batch.weight) // settings.batch))
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=rate, total_steps=steps)
         for _ in range(settings.epochs):
-            for chosen in torch.randperm(len(batch.weight)).split(settings.batch):
+            for chosen in torch.split(torch.randperm(len(batch.weight)), settings.batch):
                 scores = member(batch.features[chosen])
                 scores = scores.masked_fill(~batch.mask[chosen], -1e9)
                 losses = -(batch.target[chosen] * scores.log_softmax(-1)).sum(-1)

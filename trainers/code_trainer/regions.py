@@ -57,11 +57,10 @@ def regions(before: str, after: str, path: str = "") -> list[Region]:
     old, new = before.splitlines(), after.splitlines()
     head = _shared(old, new)
     tail = _shared(old[head:][::-1], new[head:][::-1])
-    matcher = SequenceMatcher(
-        None, old[head : len(old) - tail], new[head : len(new) - tail], autojunk=False
-    )
+    old, new = old[head : len(old) - tail], new[head : len(new) - tail]
+    matcher = SequenceMatcher(None, old, new, autojunk=False)
     return [
-        Region(path, head + i, head + j, tuple(matcher.a[i:j]), tuple(matcher.b[k:m]))
+        Region(path, head + i, head + j, tuple(old[i:j]), tuple(new[k:m]))
         for tag, i, j, k, m in matcher.get_opcodes()
         if tag != "equal"
     ]

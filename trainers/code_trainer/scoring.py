@@ -41,7 +41,7 @@ def pair_counts(view: TreeView, codes: Iterable[int]) -> sparse.csr_matrix:
 def idf(counts: sparse.csr_matrix) -> Floats:
     """(terms,) inverse document frequency of a count matrix, never negative."""
     found = np.bincount(counts.indices, minlength=counts.shape[1])
-    return np.log1p((counts.shape[0] - found + 0.5) / (found + 0.5))
+    return np.asarray(np.log1p((counts.shape[0] - found + 0.5) / (found + 0.5)))
 
 
 def saturated(
@@ -78,4 +78,5 @@ def top_sum_per_file(view: TreeView, scores: Floats, top: int) -> Floats:
     order = np.lexsort((-scores, view.chunk_file))
     rank = np.arange(len(order)) - view.first_chunk[view.chunk_file[order]]
     kept = order[rank < top]
-    return np.bincount(view.chunk_file[kept], weights=scores[kept], minlength=len(view))
+    sums = np.bincount(view.chunk_file[kept], weights=scores[kept], minlength=len(view))
+    return sums.astype(np.float64)

@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -124,18 +125,18 @@ def table_key(text: str, files: dict[str, str], whole: frozenset[str]) -> str:
 def save_table(table: Table, path: Path) -> None:
     """Write a table as npz, without pickle."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(
-        path,
-        **{name: np.array(getattr(table, name)) for name in _ARRAYS},
-        query_terms=np.array(list(table.query)),
-        query_weights=np.array(list(table.query.values())),
-    )
+    stored: dict[str, Any] = {name: np.array(getattr(table, name)) for name in _ARRAYS}
+    stored["query_terms"] = np.array(list(table.query))
+    stored["query_weights"] = np.array(list(table.query.values()))
+    part = path.with_suffix(".part.npz")
+    np.savez_compressed(part, **stored)
+    part.replace(path)  # whole or not there
 
 
 def load_table(path: Path) -> Table:
     """Read what ``save_table`` wrote."""
     with np.load(path, allow_pickle=False) as stored:
-        values = {
+        values: dict[str, Any] = {
             name: tuple(stored[name].tolist()) if name in _TEXTS else stored[name]
             for name in _ARRAYS
         }
