@@ -10,7 +10,7 @@ PYTEST_ARGS ?=
 BENCH_ARGS ?=
 
 .PHONY: run setup weights test test-vllm test-slow lint format bench-overlap bench-generators \
-	bench-sandbox bench-hdc bench-forgetting clean
+	bench-sandbox bench-hdc bench-forgetting bench-localisation clean
 
 run: setup weights
 	$(BIN)/kent daemon start --foreground --rounds 1
@@ -68,6 +68,12 @@ bench-hdc: setup
 
 bench-forgetting: setup
 	$(BIN)/python scripts/bench_forgetting.py
+
+# KENT_DATA is the folder with swe/ in it; what is computed once is kept in CACHE.
+CACHE ?= state/bench-localisation
+bench-localisation: setup
+	$(BIN)/python scripts/bench_localisation.py --data $(KENT_DATA)/swe --cache $(CACHE) \
+		--folds 5 --ablation --out $(CACHE)/localisation.json
 
 clean:
 	rm -rf $(VENV) .venv-vllm build *.egg-info

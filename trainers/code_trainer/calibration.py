@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
+from scipy.special import expit
 
 Floats = NDArray[np.float64]
 
@@ -20,7 +21,7 @@ class Platt:
 
     def probability(self, log_shares: Floats) -> Floats:
         """(n,) chances from (n,) logarithms of shares."""
-        return np.asarray(1 / (1 + np.exp(-(self.slope * log_odds(log_shares) + self.offset))))
+        return np.asarray(expit(self.slope * log_odds(log_shares) + self.offset))
 
 
 def log_odds(log_shares: Floats) -> Floats:
@@ -30,12 +31,16 @@ def log_odds(log_shares: Floats) -> Floats:
 
 
 def fit_platt(log_shares: Floats, gold: NDArray[np.bool_]) -> Platt:
-    """The line of least log loss over shares that come from tasks unseen in training."""
+    """The line of least log loss over shares that come from tasks unseen in training.
+
+    A weak pull to the line that leaves shares as they are keeps few, separable ones finite.
+    """
     odds, truth = log_odds(log_shares), gold.astype(np.float64)
 
     def loss(line: Floats) -> float:
         logit = line[0] * odds + line[1]
-        return float(np.mean(np.logaddexp(0, logit) - truth * logit))
+        pull = ((line[0] - 1) ** 2 + line[1] ** 2) / len(truth)
+        return float(np.mean(np.logaddexp(0, logit) - truth * logit) + pull)
 
     found = minimize(loss, np.array([1.0, 0.0]), method="Nelder-Mead")
     return Platt(float(found.x[0]), float(found.x[1]))

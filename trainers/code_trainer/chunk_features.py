@@ -47,8 +47,7 @@ def _relative_in_file(view: TreeView, values: Floats) -> Floats:
     if not len(values):
         return values
     best = np.maximum.reduceat(values, view.first_chunk)
-    shares: Floats = values / np.maximum(best, 1e-9)[view.chunk_file]
-    return shares
+    return np.asarray(values / np.maximum(best, 1e-9)[view.chunk_file])
 
 
 def _names(view: TreeView, issue: Issue, queries: dict[str, Query]) -> dict[str, Floats]:

@@ -105,7 +105,7 @@ def seen_through(codebook: Codebook, stems: list[str], weights: Floats) -> Float
         folded += vectors.T @ weights[rows].astype(np.float32)
     seen = np.empty(weights.shape)
     for first in range(0, len(stems), _BLOCK):
-        part = stems[first : first + _BLOCK]
-        vectors = codebook.matrix(KIND, part).float().numpy()
-        seen[first : first + len(part)] = vectors @ folded / codebook.dimensions
+        names = stems[first : first + _BLOCK]
+        vectors = codebook.matrix(KIND, names).float().numpy()
+        seen[first : first + len(names)] = vectors @ folded / codebook.dimensions
     return seen

@@ -236,8 +236,8 @@ def _graph(view: TreeView, base: Floats) -> dict[str, Floats]:
 
 
 def _row_mean(matrix: sparse.csr_matrix, values: Floats) -> Floats:
-    means: Floats = np.asarray(matrix @ values).ravel() / np.maximum(np.diff(matrix.indptr), 1)
-    return means
+    sums: Floats = np.asarray(matrix @ values).ravel()
+    return np.asarray(sums / np.maximum(np.diff(matrix.indptr), 1))
 
 
 def _row_best(matrix: sparse.csr_matrix, values: Floats) -> Floats:

@@ -1,12 +1,12 @@
 """Where an issue is to be fixed: files, functions, kind of edit, with chances and evidence."""
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 
 from trainers.code_trainer import state
 from trainers.code_trainer.examples import Example, make_examples
@@ -176,7 +176,7 @@ class Localiser:
         found.model = model
         try:
             found.operations = OperationModel.load(folder)
-        except (OSError, json.JSONDecodeError, KeyError) as error:
+        except (OSError, ValueError, KeyError, SafetensorError) as error:
             raise CheckpointError(f"{folder} has no operation model ({error})") from error
         return found
 

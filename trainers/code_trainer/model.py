@@ -43,15 +43,17 @@ class ModelSettings:
 
     ``lent_weight``: in the ranking of files, of tasks that borrow a tree, against 1; 0 leaves them
     to the memory and to the ranking of functions, where they have ``lent_functions``.
-    ``candidates``: files kept a task in training. ``without``: groups of columns left out.
+    ``candidates``, ``chunks_kept``: files and chunks a task has in training. ``without``: groups
+    of columns left out.
     """
 
-    files: RankerSettings = field(default_factory=lambda: RankerSettings(members=6, epochs=30))
-    chunks: RankerSettings = field(default_factory=lambda: RankerSettings(members=2, epochs=30))
+    files: RankerSettings = field(default_factory=lambda: RankerSettings(members=4, epochs=30))
+    chunks: RankerSettings = field(default_factory=lambda: RankerSettings(members=1, epochs=25))
     functions: RankerSettings = field(default_factory=lambda: RankerSettings(members=2, epochs=20))
     lent_weight: float = 0.0
     lent_functions: float = 0.3
     candidates: int = 100
+    chunks_kept: int = 200
     without: frozenset[str] = frozenset()
     calibrate: bool = True
 
@@ -234,7 +236,10 @@ def _fit_chunks(
     lists = {}
     for example, weight in weighted:
         gold = gold_chunks(example)
-        used = example.table.picked | gold
+        used = gold.copy()
+        table = example.table
+        order = np.argsort(-table.chunks[:, table.chunk_columns.index("chunk_all")], kind="stable")
+        used[order[table.picked[order]][: settings.chunks_kept]] = True
         chosen = inputs[example.task_id][used]
         lists[example.task_id] = RankingList(chosen, gold[used], weight)
     rankers, scores = [], {}

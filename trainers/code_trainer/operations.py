@@ -81,7 +81,7 @@ def best_chunk(table: Table) -> Floats:
     if not len(table.chunks):
         return np.zeros(len(table.chunk_columns))
     best = int(np.argmax(table.chunks[:, table.chunk_columns.index("chunk_all")]))
-    return np.asarray(table.chunks[best], np.float64)
+    return np.asarray(table.chunks[best], dtype=np.float64)
 
 
 def fit_operations(examples: Sequence[Example]) -> OperationModel:

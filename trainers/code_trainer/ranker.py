@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -62,8 +63,8 @@ class _Member(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """(..., width) -> (...) scores."""
-        scores: Tensor = (self.line(features) + self.network(features)).squeeze(-1)
-        return scores
+        total: Tensor = self.line(features) + self.network(features)
+        return total.squeeze(-1)
 
 
 @dataclass
@@ -125,7 +126,14 @@ class Ranker:
                 )
                 members.append(member.eval())
             mean, scale = tensors["mean"].numpy(), tensors["scale"].numpy()
-        except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        except (
+            OSError,
+            ValueError,
+            KeyError,
+            TypeError,
+            RuntimeError,
+            SafetensorError,
+        ) as error:
             raise CheckpointError(
                 f"the ranker {name} in {folder} cannot be read ({error}): train it again"
             ) from error

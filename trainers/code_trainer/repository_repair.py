@@ -4,7 +4,7 @@ import heapq
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice, zip_longest
+from itertools import islice
 from typing import Any
 
 from trainers.code_trainer.edits.program import Program
@@ -16,6 +16,10 @@ FUNCTIONS = 5
 
 EACH = 10
 """Candidates that a function brings at most: as many as are proposed in all."""
+
+
+DECODER_SHARE = 0.2
+"""Of the proposed patches, how many the decoder may write."""
 
 
 @dataclass(frozen=True)
@@ -83,11 +87,16 @@ def propose(
     return sorted(distinct.values(), key=lambda item: (-item.score, item.path))[:most]
 
 
-def alternate(first: Sequence[Proposal], second: Sequence[Proposal], most: int) -> list[Proposal]:
-    """One of each in turn, each changed file once: their scores do not compare."""
-    mixed = [one for pair in zip_longest(first, second) for one in pair if one is not None]
+def joined(
+    by_pattern: Sequence[Proposal], written: Sequence[Proposal], most: int
+) -> list[Proposal]:
+    """Patterns' proposals first and the decoder's behind, with a share of the places.
+
+    Their scores do not compare, and on real tasks the decoder is the weaker of the two.
+    """
+    kept = most - min(len(written), max(1, round(DECODER_SHARE * most)))
     distinct: dict[tuple[str, str], Proposal] = {}
-    for one in mixed:
+    for one in [*by_pattern[:kept], *written, *by_pattern[kept:]]:
         distinct.setdefault((one.path, one.text), one)
     return list(distinct.values())[:most]
 

@@ -41,8 +41,7 @@ def pair_counts(view: TreeView, codes: Iterable[int]) -> sparse.csr_matrix:
 def idf(counts: sparse.csr_matrix) -> Floats:
     """(terms,) inverse document frequency of a count matrix, never negative."""
     found = np.bincount(counts.indices, minlength=counts.shape[1])
-    rarity: Floats = np.log1p((counts.shape[0] - found + 0.5) / (found + 0.5))
-    return rarity
+    return np.asarray(np.log1p((counts.shape[0] - found + 0.5) / (found + 0.5)))
 
 
 def saturated(

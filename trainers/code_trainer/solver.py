@@ -20,7 +20,7 @@ from trainers.code_trainer.program_repair import (
     learned_order,
     untrained_order,
 )
-from trainers.code_trainer.repository_repair import Proposal, alternate, places, propose
+from trainers.code_trainer.repository_repair import Proposal, joined, places, propose
 from trainers.code_trainer.results import Solution
 from trainers.config import CodeConfig
 from trainers.tasks.swe.types import SWETask, Tree
@@ -122,7 +122,7 @@ class Solver:
         by_pattern: list[Proposal] = []
         if self._knowledge.library.patterns:
             by_pattern = propose(self._common, texts, where, task.issue_text, most=most)
-        return alternate(by_pattern, self._generated(task, files, found, texts), most)
+        return joined(by_pattern, self._generated(task, files, found, texts), most)
 
     def _generated(
         self,

@@ -1,4 +1,4 @@
-"""A task's candidates as tables of numbers, kept on disk: computed once, learned from often."""
+"""A task's candidates as tables of numbers, kept on disk: made once, learned from often."""
 
 import hashlib
 from dataclasses import dataclass
@@ -125,10 +125,12 @@ def table_key(text: str, files: dict[str, str], whole: frozenset[str]) -> str:
 def save_table(table: Table, path: Path) -> None:
     """Write a table as npz, without pickle."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    arrays: dict[str, Any] = {name: np.array(getattr(table, name)) for name in _ARRAYS}
-    arrays["query_terms"] = np.array(list(table.query))
-    arrays["query_weights"] = np.array(list(table.query.values()))
-    np.savez_compressed(path, **arrays)
+    stored: dict[str, Any] = {name: np.array(getattr(table, name)) for name in _ARRAYS}
+    stored["query_terms"] = np.array(list(table.query))
+    stored["query_weights"] = np.array(list(table.query.values()))
+    part = path.with_suffix(".part.npz")
+    np.savez_compressed(part, **stored)
+    part.replace(path)  # whole or not there
 
 
 def load_table(path: Path) -> Table:
