@@ -16,13 +16,13 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
             "generated_inputs": False,
         },
         "generator": {"parallel": 16, "max_tokens": 256},
-        # A few minutes of a round: a task's search is a second or two for most.
+        # Four minutes of a round at most.
         "code": {
             "injected": 120,
-            "tasks_per_round": 20,
-            "eval_tasks": 20,
+            "tasks_per_round": 16,
+            "eval_tasks": 16,
             "candidates": 800,
-            "seconds": 5.0,
+            "seconds": 3.0,
         },
         "daemon": {"stage_time_limit_s": 6 * 3600},
     },

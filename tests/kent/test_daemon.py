@@ -144,8 +144,8 @@ def test_a_killed_daemon_takes_its_stage_along_and_the_next_goes_on(box: Box) ->
         assert row.status == "done"
         assert [run.status for run in store.stage_runs(row.id)] == ["killed", "done"]
     units = box.notes("unit")
-    assert len(units) >= 30
-    assert len(set(units)) == 30
+    # The kill may have come between a unit's commit and its note.
+    assert 29 <= len(set(units)) <= 30
 
 
 def test_a_stale_lock_that_names_somebody_else_is_recognised(box: Box) -> None:

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from trainers.code_trainer.regions import (
     edited_functions,
     largest_region,
-    operation_of,
     regions,
+    split_lines,
 )
 
 LINES = st.lists(st.sampled_from(["a", "b", "c", "def f():", "    x"]), max_size=8)
@@ -16,11 +16,12 @@ LINES = st.lists(st.sampled_from(["a", "b", "c", "def f():", "    x"]), max_size
 
 @given(LINES, LINES)
 def test_regions_rebuild(before, after):
-    old = list(before)
-    for region in reversed(regions("\n".join(before), "\n".join(after))):
+    first, second = "\n".join(before), "\n".join(after)
+    old = split_lines(first)
+    for region in reversed(regions(first, second)):
         assert tuple(old[region.start : region.end]) == region.removed
         old[region.start : region.end] = region.added
-    assert old == "\n".join(after).splitlines()
+    assert "".join(old) == second
 
 
 @pytest.mark.parametrize(
@@ -29,13 +30,16 @@ def test_regions_rebuild(before, after):
         ([], ["x = 1"], "add_line"),
         ([], ["", "def f():", "    pass"], "add_function"),
         (["x = 1"], [], "delete_line"),
-        (["class A:"], [""], "delete_function"),
+        (["class A:"], [], "delete_function"),
         (["x = 1"], ["x = 2"], "modify_line"),
         (["def f(a):"], ["def f(a, b):"], "modify_function"),
     ],
 )
 def test_operations(removed, added, operation):
-    assert operation_of(removed, added) == operation
+    around = [f"line_{number}" for number in range(3)]
+    texts = ["\n".join([*around, *changed, *around]) for changed in (removed, added)]
+    (region,) = regions(*texts)
+    assert region.operation == operation
 
 
 def test_edited_functions():
@@ -46,7 +50,7 @@ def test_edited_functions():
 
 
 def test_largest():
-    found = largest_region({"a": "1\n2\n3"}, {"a": "1\nx\n3\np\ny\nz"})
+    found = largest_region({"a": "1\n2\n3\n"}, {"a": "1\nx\n3\np\ny\nz\n"})
     assert found is not None
-    assert found.added == ("p", "y", "z")
+    assert "".join(found.added).split() == ["p", "y", "z"]
     assert largest_region({"a": "1"}, {"a": "1"}) is None
