@@ -117,7 +117,7 @@ class Injector:
         cell = self._random.choice(cells)
         fillings = []
         for hole in pattern.slots:
-            choices = slots.choices(cell.site, hole)
+            choices = slots.choices(cell.site, hole, hole == pattern.after)
             if not choices:
                 return None
             weights = [exp(self._priors.score(choice.features)) for choice in choices]

@@ -5,6 +5,7 @@ slot's filling, so that the search can give candidates in order without making a
 weights are learned (``learning.py``); where none were, the order is that of the pattern's keys.
 """
 
+import ast
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,10 +15,12 @@ from pathlib import Path
 from trainers.code_trainer.edits.instantiate import Cell, Fillings
 from trainers.code_trainer.edits.library import PatternLibrary
 from trainers.code_trainer.edits.pattern import Pattern
-from trainers.code_trainer.edits.program import Site
+from trainers.code_trainer.edits.program import Program, Site
 from trainers.code_trainer.edits.slots import Features
 from trainers.code_trainer.edits.spectrum import Spectrum
-from trainers.code_trainer.edits.template import Hole, Tree, Value
+from trainers.code_trainer.edits.template import Hole, Literal, Tree, Value, holes
+from trainers.code_trainer.edits.tree import size, walk
+from trainers.code_trainer.edits.types import CALLS, alike, type_of
 from trainers.errors import CheckpointError
 
 SMOOTHING = 4.0
@@ -41,6 +44,15 @@ START = {
     "expr.share": 1.0,
     "sub.share": 1.0,
     "pattern.size": -0.2,
+    "made.share": 1.0,
+    "made.inner": 0.5,
+    "made.word": 0.5,
+    "swap.share": 1.0,
+    "kwarg.share": 1.0,
+    "type.other": -1.0,
+    "type.tree.other": -1.0,
+    "cell.lost.stmt": -0.7,
+    "cell.lost.expr": -0.5,
 }
 """Weights that learning starts from: plain probabilities, and trust in the spectrum."""
 
@@ -81,9 +93,10 @@ class Priors:
 
 @dataclass
 class Evidence:
-    """What the features are computed from: the library's counts and the program's spectrum."""
+    """What the features are computed from: the library's counts, the program and its spectrum."""
 
     library: PatternLibrary
+    program: Program | None = None
     spectrum: Spectrum | None = None
 
     def pattern(self, pattern: Pattern) -> Features:
@@ -117,11 +130,25 @@ class Evidence:
     def cell(self, pattern: Pattern, site: Site) -> Features:
         """Return what speaks for a pattern at a place."""
         library, counts = self.library, self.library.counts[pattern.key]
-        name = type(site.node).__name__ if site.node is not None else ""
-        features = {"cell.context": _lift(counts.contexts, library.contexts, site.context)}
-        if name:
-            features["cell.node"] = _lift(counts.nodes, library.nodes, name)
+        after = _root(pattern.after)
+        features = {
+            "cell.context": _lift(counts.contexts, library.contexts, site.context),
+            f"cell.{site.context}>{after}": 1.0,
+        }
+        node = site.node
+        if node is None:
+            return features
+        features["cell.node"] = _lift(counts.nodes, library.nodes, type(node).__name__)
+        if _loses(pattern):
+            features[f"cell.lost.{site.category}"] = log(size(node))
+            names = {n.id for _, n in walk(node) if isinstance(n, ast.Name)}
+            features["cell.lost.names"] = float(len(names))
+        if isinstance(node, ast.expr) and isinstance(pattern.after, Tree):
+            features[f"type.tree.{alike(_tree_type(pattern.after), self._type(site))}"] = 1.0
         return features
+
+    def _type(self, site: Site) -> str:
+        return "" if self.program is None else type_of(site.node, self.program.types(site))
 
     def whole(self, cell: Cell, fillings: Fillings) -> Features:
         """Return all features of a filled cell, summed."""
@@ -133,6 +160,27 @@ class Evidence:
             for name, value in part.items():
                 total[name] = total.get(name, 0.0) + value
         return total
+
+
+def _loses(pattern: Pattern) -> bool:
+    """Tell whether nothing is left of what stood there."""
+    if pattern.kind == "delete":
+        return True
+    return not any(hole.kind in ("e", "sub", "swap") for hole in holes(pattern.after))
+
+
+def _tree_type(after: Tree) -> str:
+    """Return the type of what a pattern puts in place, as far as its root tells."""
+    value = dict(after.fields)
+    if after.type == "Call" and isinstance(func := value.get("func"), Tree) and func.fields:
+        name = func.fields[0][1]
+        return CALLS.get(name.value, "") if isinstance(name, Literal) else ""
+    if after.type == "UnaryOp":
+        return "bool" if value.get("op") == Tree("Not") else "int"
+    return _TREES.get(after.type, "")
+
+
+_TREES = {"Compare": "bool", "List": "list", "ListComp": "list", "Tuple": "tuple", "Dict": "dict"}
 
 
 def _lift(own: Mapping[str, int], overall: Mapping[str, int], name: str) -> float:

@@ -8,6 +8,7 @@ from functools import cached_property
 from trainers.code_trainer.edits.scope import Scopes
 from trainers.code_trainer.edits.template import category
 from trainers.code_trainer.edits.tree import FUNCTIONS, SCOPES, Path, at, children, form, is_docstring, size
+from trainers.code_trainer.edits.types import Types, types_in
 
 _LISTS = {
     "Call": ("args", "keywords"),
@@ -65,16 +66,24 @@ class Program:
         source: the text.
         functions: qualified names that edits are confined to; None for all of the file.
         issue: the words of the task, constants can come from there.
+        types: of names, where they are known from elsewhere, as from the arguments of tests.
 
     Raises:
         SyntaxError: the text is no Python of this version.
     """
 
     def __init__(
-        self, source: str, *, functions: Iterable[str] | None = None, issue: str = ""
+        self,
+        source: str,
+        *,
+        functions: Iterable[str] | None = None,
+        issue: str = "",
+        types: Types | None = None,
     ) -> None:
         self.source = source
         self.issue = issue
+        self._given = dict(types or {})
+        self._types: dict[Path, Types] = {}
         self.tree = ast.parse(source)
         self.scopes = Scopes(self.tree)
         self._wanted = None if functions is None else frozenset(functions)
@@ -141,6 +150,14 @@ class Program:
             if isinstance(node, ast.expr) and 2 <= size(node) <= 12 and _loaded(node):
                 found.setdefault(site.function_path, {}).setdefault(form(node), node)
         return {path: list(nodes.values()) for path, nodes in found.items()}
+
+    def types(self, site: Site) -> Types:
+        """Return the types of the variables of the function around a site, as far as known."""
+        known = self._types.get(site.function_path)
+        if known is None:
+            known = {**self._given, **types_in(self.function_node(site))}
+            self._types[site.function_path] = known
+        return known
 
     def function_node(self, site: Site) -> ast.AST:
         """Return the function around a site; the module where there is none."""

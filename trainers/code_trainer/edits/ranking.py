@@ -143,7 +143,7 @@ class _Cells:
 
     def __init__(self, ranking: Ranking, program: Program, spectrum: Spectrum | None) -> None:
         self._ranking, self._program = ranking, program
-        self._evidence = Evidence(ranking.library, spectrum)
+        self._evidence = Evidence(ranking.library, program, spectrum)
         self._slots = Slots(program, ranking.library.words)
         self._scored: dict[tuple[object, ...], Scored] = {}
 
@@ -157,19 +157,19 @@ class _Cells:
                 cell = fits(pattern, site)
                 if cell is None:
                     continue
-                lists = [self._choices(site, hole) for hole in pattern.slots]
+                lists = [self._choices(site, hole, hole == pattern.after) for hole in pattern.slots]
                 if all(lists):
                     here = score(self._evidence.cell(pattern, site))
                     total = base + own + here + self._ranking.extra(site, pattern)
                     found.append(_Open(self._program, cell, len(found), total, lists))
         return found
 
-    def _choices(self, site: Site, hole: Hole) -> Scored:
-        key = (site.path, site.node is None, hole.kind, hole.type)
+    def _choices(self, site: Site, hole: Hole, root: bool) -> Scored:
+        key = (site.path, site.node is None, hole.kind, hole.type, root)
         known = self._scored.get(key)
         if known is None:
             score = self._ranking.priors.score
-            known = [(score(c.features), c) for c in self._slots.choices(site, hole)]
+            known = [(score(c.features), c) for c in self._slots.choices(site, hole, root)]
             known = sorted(known, key=lambda item: -item[0])
             self._scored[key] = known
         return known

@@ -7,22 +7,53 @@ function, parts of what is replaced.
 
 import ast
 import builtins
+import importlib
+import inspect
+import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
+from itertools import chain, combinations, islice
 from math import log
 
 from trainers.code_trainer.edits.program import Program, Site
 from trainers.code_trainer.edits.scope import Known
-from trainers.code_trainer.edits.template import Filling, Hole, category
-from trainers.code_trainer.edits.tree import OPERATORS, form, size, walk
+from trainers.code_trainer.edits.sums import best_sums
+from trainers.code_trainer.edits.template import (
+    Filling,
+    Hole,
+    Value,
+    category,
+    fill,
+    from_json,
+    holes,
+)
+from trainers.code_trainer.edits.tree import OPERATORS, Path, changed, form, size, walk
+from trainers.code_trainer.edits.types import alike, type_of
 
 Features = dict[str, float]
 Words = Mapping[tuple[str, str, str], int]
 """How often (slot kind, type, value) was seen in fixes."""
 
 MOST_NAMES, MOST_WORDS, MOST_EXPRESSIONS = 16, 40, 24
+MOST_DONORS, MOST_ADAPTED = 6, 4
+MOST_TEMPLATES, MOST_TEMPLATE_FILLINGS = 14, 6
+MOST_SWAPPED = 24
+PLAIN_BUILTINS = (
+    "abs all any bin bool chr dict divmod enumerate filter float frozenset int len list map max min"
+    " ord pow range reversed round set sorted str sum tuple zip"
+).split()
+"""Built-ins that only compute."""
+
+PLAIN_METHODS = tuple(
+    name
+    for kind in (str, list, dict, set)
+    for name in dir(kind)
+    if name[0] != "_" and not name.startswith("format")
+)
+_PURE_MODULES = frozenset("math string itertools functools operator heapq bisect statistics".split())
 _OPERATORS: dict[str, tuple[type[ast.AST], ...]] = {
     "operator": (ast.Add, ast.Sub, ast.Mult, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow)
     + (ast.BitAnd, ast.BitOr, ast.BitXor, ast.LShift, ast.RShift),
@@ -66,6 +97,8 @@ class Slots:
         self._program = program
         self._words = words
         self._known: dict[tuple[object, ...], list[Choice]] = {}
+        self._made_templates: dict[str, list[tuple[Value, int]]] = {}
+        self._frequent_words: dict[str, list[tuple[str, int]]] = {}
         self._kinds = {
             "name": self._names,
             "const": self._constants,
@@ -74,27 +107,70 @@ class Slots:
             "op": self._operators,
             "expr": self._expressions,
             "sub": self._parts,
+            "made": self._made,
+            "swap": self._swaps,
+            "kwarg": self._keywords,
         }
 
-    def choices(self, site: Site, hole: Hole) -> list[Choice]:
-        """Return what can fill a slot at a place, in a fixed order."""
-        key = (site.path, site.node is None, hole.kind, hole.type)
+    def choices(self, site: Site, hole: Hole, root: bool = False) -> list[Choice]:
+        """Return what can fill a slot at a place, in a fixed order.
+
+        Args:
+            site: the place.
+            hole: the slot.
+            root: it takes the whole place of what was there, so that its type should be alike.
+        """
+        key: tuple[object, ...] = (site.path, site.node is None, hole.kind, hole.type)
         if key not in self._known:
-            found = list(self._kinds[hole.kind](site, hole.type))
-            share = -log(max(1, len(found)))
-            for choice in found:
-                choice.features[f"{hole.kind}.share"] = share
-            self._known[key] = found
+            if hole.kind == "made":  # what is replaced has no say: one list for a whole statement
+                site, kept = replace(site, node=None), site
+                shared = (id(site.statement), self._in_scope(site), hole.type)
+                self._known[key] = self._shared(shared, site, hole)
+                site = kept
+            else:
+                self._known[key] = self._found(site, hole)
+        if not root or not isinstance(site.node, ast.expr):
+            return self._known[key]
+        if (*key, root) not in self._known:
+            self._known[(*key, root)] = [self._typed(c, site, hole) for c in self._known[key]]
+        return self._known[(*key, root)]
+
+    def _shared(self, key: tuple[object, ...], site: Site, hole: Hole) -> list[Choice]:
+        if key not in self._known:
+            self._known[key] = self._found(site, hole)
         return self._known[key]
 
+    def _found(self, site: Site, hole: Hole) -> list[Choice]:
+        found = list(self._kinds[hole.kind](site, hole.type))
+        share = -log(max(1, len(found)))
+        for choice in found:
+            choice.features[f"{hole.kind}.share"] = share
+        return found
+
+    def _in_scope(self, site: Site) -> frozenset[str]:
+        return frozenset(self._program.scopes.visible(site.path))
+
+    def _typed(self, choice: Choice, site: Site, hole: Hole) -> Choice:
+        """Return a choice with what its type says beside the type of what it replaces."""
+        if isinstance(choice.value, str):
+            return choice
+        known = self._program.types(site)
+        new, old = type_of(choice.value, known), type_of(site.node, known)
+        features = {**choice.features, f"type.{alike(new, old)}": 1.0}
+        features[f"{hole.kind}.for.{type(site.node).__name__}"] = 1.0
+        return Choice(choice.value, features)
+
     def _names(self, site: Site, _: str) -> Iterator[Choice]:
-        near = _loads(site.statement)
+        near, types = _loads(site.statement), self._program.types(site)
+        old = type_of(site.node, types)
         replaced = site.node.id if isinstance(site.node, ast.Name) else ""
         visible = self._program.scopes.visible(site.path).values()
         bound = [name for name in visible if name.name != replaced]
         bound.sort(key=lambda n: (n.kind in ("function", "import", "global"), abs(n.line - site.line)))
         for known in bound[:MOST_NAMES]:
-            yield Choice(ast.Name(known.name, ast.Load()), _name_features(known, site, near))
+            features = _name_features(known, site, near)
+            features[f"name.type.{alike(types.get(known.name, ''), old)}"] = 1.0
+            yield Choice(ast.Name(known.name, ast.Load()), features)
 
     def _constants(self, site: Site, kind: str) -> Iterator[Choice]:
         old = site.node.value if isinstance(site.node, ast.Constant) else None
@@ -126,7 +202,7 @@ class Slots:
 
     def _builtins(self, site: Site, _: str) -> Iterator[Choice]:
         replaced = site.node.id if isinstance(site.node, ast.Name) else ""
-        for word, _count in self._frequent("builtin"):
+        for word in dict.fromkeys([*(w for w, _ in self._frequent("builtin")), *PLAIN_BUILTINS]):
             if word != replaced:
                 features = {"builtin.word": self._frequency("builtin", "", word)}
                 yield Choice(ast.Name(word, ast.Load()), features)
@@ -138,11 +214,87 @@ class Slots:
             if isinstance(node, ast.Attribute)
         )
         replaced = site.node.attr if isinstance(site.node, ast.Attribute) else ""
-        for word in dict.fromkeys([*own, *(w for w, _ in self._frequent("attr"))]):
+        members = _members(site)
+        words = [*members, *own, *(w for w, _ in self._frequent("attr")), *PLAIN_METHODS]
+        for word in dict.fromkeys(words):
             if word != replaced:
                 features = {"attr.word": self._frequency("attr", "", word)}
                 features["attr.function"] = float(word in own)
+                features["attr.member"] = float(word in members)
+                features["attr.method"] = float(word in PLAIN_METHODS)
+                features["attr.like"] = _likeness(word, replaced) if replaced else 0.0
                 yield Choice(word, features)
+
+    def _keywords(self, site: Site, _: str) -> Iterator[Choice]:
+        call = site.parent if isinstance(site.parent, ast.Call) else site.node
+        given = {k.arg for k in call.keywords} if isinstance(call, ast.Call) else set()
+        for word in _parameters(call):
+            if word not in given:
+                yield Choice(word, {"kwarg.parameter": 1.0})
+
+    def _swaps(self, site: Site, _: str) -> Iterator[Choice]:
+        """Give what is replaced with two of its parts changed about."""
+        if site.node is None or size(site.node) > MOST_SWAPPED:
+            return
+        parts = [(p, n) for p, n in walk(site.node) if p and isinstance(n, ast.expr)]
+        for (one, left), (other, right) in combinations(parts, 2):
+            apart = one != other[: len(one)]
+            if apart and form(left) != form(right) and "func" not in (one[-1][0], other[-1][0]):
+                made = changed(changed(site.node, one, lambda _, n=right: n), other, lambda _, n=left: n)
+                features = {"swap.siblings": float(one[:-1] == other[:-1] or len(one) == len(other))}
+                features["swap.depth"] = float(len(one) + len(other) - 2)
+                features["swap.same"] = float(type(left) is type(right))
+                yield Choice(made, features)
+
+    def _made(self, site: Site, kind: str) -> Iterator[Choice]:
+        """Give new expressions of a type: those of the function, adapted, and templates filled."""
+        if kind == "leaf":
+            for choice in chain(self._names(site, ""), self._constants(site, "int")):
+                yield Choice(choice.value, {**choice.features, "made.leaf": 1.0})
+            return
+        seen = {form(site.node)} if site.node is not None else set()
+        found = chain(self._donated(site, kind), self._templates(site, kind))
+        for choice in found:
+            if isinstance(choice.value, ast.AST) and form(choice.value) not in seen:
+                seen.add(form(choice.value))
+                yield choice
+
+    def _donated(self, site: Site, kind: str) -> Iterator[Choice]:
+        donors = [c.value for c in self._expressions(site, "") if type(c.value).__name__ == kind]
+        for node in donors[:MOST_DONORS]:
+            yield Choice(node, {"made.donor": 1.0})  # type: ignore[arg-type]
+        for node in donors[:MOST_DONORS]:
+            for leaf, step in _leaves(node):  # type: ignore[arg-type]
+                kind_of = type(leaf.value).__name__ if isinstance(leaf, ast.Constant) else ""
+                at_leaf = replace(site, node=leaf)
+                options = self._constants(at_leaf, kind_of) if kind_of else self._names(at_leaf, "")
+                for choice in islice(options, MOST_ADAPTED):
+                    made = changed(node, step, lambda _, v=choice.value: v)  # type: ignore[arg-type]
+                    yield Choice(made, {"made.adapted": 1.0, "made.inner": _rough(choice)})
+
+    def _templates(self, site: Site, kind: str) -> Iterator[Choice]:
+        for made, count in self._made_of(kind):
+            own = [hole for hole in holes(made) if hole.kind != "e"]
+            lists = [
+                sorted(((_rough(c), c) for c in self.choices(site, h)), key=lambda i: -i[0])
+                for h in own
+            ]
+            if not all(lists):
+                continue
+            for score, chosen in islice(best_sums(lists), MOST_TEMPLATE_FILLINGS):
+                filling = {h.index: c.value for h, c in zip(own, chosen, strict=True)}
+                features = {"made.template": 1.0, "made.word": log(1 + count), "made.inner": score}
+                features["made.unused"] = float(any("name.unused" in c.features for c in chosen))
+                yield Choice(fill(made, {}, filling), features)
+
+    def _made_of(self, kind: str) -> list[tuple[Value, int]]:
+        """Return the commonest templates of new expressions of a type, with their counts."""
+        if kind not in self._made_templates:
+            found = [(v, n) for (k, t, v), n in self._words.items() if k == "made" and t == kind]
+            found.sort(key=lambda item: (-item[1], len(item[0]), item[0]))
+            common = found[:MOST_TEMPLATES]
+            self._made_templates[kind] = [(from_json(json.loads(v)), n) for v, n in common]
+        return self._made_templates[kind]
 
     def _operators(self, site: Site, kind: str) -> Iterator[Choice]:
         was = type(site.node).__name__ if site.category == kind else ""
@@ -177,11 +329,54 @@ class Slots:
                 )
 
     def _frequent(self, kind: str) -> list[tuple[str, int]]:
-        found = [(value, n) for (k, _, value), n in self._words.items() if k == kind]
-        return sorted(found, key=lambda item: (-item[1], item[0]))[:MOST_WORDS]
+        if kind not in self._frequent_words:
+            found = [(value, n) for (k, _, value), n in self._words.items() if k == kind]
+            found.sort(key=lambda item: (-item[1], item[0]))
+            self._frequent_words[kind] = found[:MOST_WORDS]
+        return self._frequent_words[kind]
 
     def _frequency(self, kind: str, type_name: str, value: str) -> float:
         return log(1 + self._words.get((kind, type_name, value), 0))
+
+
+def _members(site: Site) -> list[str]:
+    """Return the names of the module whose attribute a place reads; none for other things."""
+    value = site.node.value if isinstance(site.node, ast.Attribute) else None
+    if isinstance(value, ast.Name) and value.id in _PURE_MODULES:
+        return [name for name in dir(importlib.import_module(value.id)) if name[0] != "_"]
+    return []
+
+
+def _likeness(word: str, other: str) -> float:
+    return SequenceMatcher(None, word, other).ratio()
+
+
+def _parameters(call: ast.AST | None) -> list[str]:
+    """Return the parameters of the built-in that a call calls, that can be given by name."""
+    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name):
+        return []
+    try:
+        signature = inspect.signature(getattr(builtins, call.func.id))
+    except (AttributeError, TypeError, ValueError):
+        return []
+    named = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return [p.name for p in signature.parameters.values() if p.kind in named]
+
+
+def _leaves(node: ast.AST) -> Iterator[tuple[ast.AST, Path]]:
+    for path, leaf in walk(node):
+        if path and isinstance(leaf, ast.Name | ast.Constant) and path[-1][0] != "func":
+            yield leaf, path
+
+
+_ROUGH = {"name.share": 0.3, "name.near": 0.5, "name.unused": 2.0, "name.param": 0.5}
+_ROUGH |= {"name.loop": 0.5, "name.inner": 0.5, "name.local": 0.5, "name.later": -2.0}
+_ROUGH |= {"name.function": -1.0, "const.word": 0.3, "attr.word": 0.5, "attr.function": 1.0}
+
+
+def _rough(choice: Choice) -> float:
+    """Return a first guess of how good a filling is, for what is filled inside another."""
+    return sum(_ROUGH.get(name, 0.0) * value for name, value in choice.features.items())
 
 
 _BUILTIN_NAMES = frozenset(dir(builtins))

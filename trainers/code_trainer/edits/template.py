@@ -205,10 +205,13 @@ def text(template: Value | None) -> str:
     return shown
 
 
+_TYPED = ("w", "made", "const")
+
+
 def _readable(value: Value) -> Any:
     if isinstance(value, Hole):
-        name = f"${value.kind}{value.index}" + (f":{value.type}" if value.kind == "w" else "")
-        if value.kind == "attr" or value.type == "str" and value.kind == "w":
+        name = f"${value.kind}{value.index}" + (f":{value.type}" if value.type and value.kind in _TYPED else "")
+        if value.kind in ("attr", "kwarg") or value.type == "str" and value.kind == "w":
             return name
         if value.type in _SHOWN:
             return _SHOWN[value.type][0]()
