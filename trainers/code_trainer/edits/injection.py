@@ -105,9 +105,9 @@ class Injector:
         outcomes = TestRunner(sandbox, tests)(list(drawn))
         failing = [t for t, o in zip(drawn, outcomes, strict=True) if not o.passed]
         for text in failing[:count]:
-            spectrum = TestRunner(sandbox, tests).observe(text)
-            path = drawn[text].cell.site.path
-            yield Example(Program(text), form(program.tree), (path,), spectrum)
+            runner = TestRunner(sandbox, tests)
+            spectrum, path = runner.observe(text), drawn[text].cell.site.path
+            yield Example(Program(text, types=runner.types(text)), form(program.tree), (path,), spectrum)
 
     def _draw(self, program: Program, slots: Slots) -> Candidate | None:
         (pattern,) = self._random.choices(self._patterns, self._weights)

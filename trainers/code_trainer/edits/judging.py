@@ -1,11 +1,14 @@
 """Running candidates against a task's tests in the sandbox: failing calls first, in batches."""
 
+import ast
 from collections.abc import Sequence
 from dataclasses import replace
 
 from sandbox import Limits, Program, Sandbox, Tests, Verdict, Word
 from trainers.code_trainer.edits.search import Outcome
 from trainers.code_trainer.edits.spectrum import Spectrum
+from trainers.code_trainer.edits.tree import FUNCTIONS
+from trainers.code_trainer.edits.types import Types
 
 LIMITS = Limits(cpu_s=0.15, wall_s=6.0, memory_mb=256)
 """A candidate's; most take a hundredth of it, and one that loops takes it all."""
@@ -50,6 +53,19 @@ class TestRunner:
             self._tests = replace(self._tests, calls=calls)
         return Spectrum.of(verdict)
 
+    def types(self, source: str) -> Types:
+        """Return the types of the entry point's parameters, as the calls give them."""
+        names = _parameters(source, self._tests.entry_point)
+        found: dict[str, set[str]] = {}
+        for call in self._tests.calls:
+            if call.function in (None, self._tests.entry_point):
+                for name, value in [*zip(names, call.args, strict=False), *call.kwargs.items()]:
+                    found.setdefault(name, set()).add(type(value).__name__)
+                    if isinstance(value, list | tuple):
+                        kinds = {type(item).__name__ for item in value}
+                        found.setdefault(f"{name}[]", set()).update(kinds)
+        return {name: kinds.pop() for name, kinds in found.items() if len(kinds) == 1}
+
     def __call__(self, texts: Sequence[str]) -> list[Outcome]:
         """Run programs; their outcomes in order. One that the sandbox lost counts as failing."""
         programs = (
@@ -60,6 +76,13 @@ class TestRunner:
         for verdict in self._sandbox.run_many(programs):
             outcomes[int(verdict.key)] = Outcome(verdict.passed, _right(verdict))
         return outcomes
+
+
+def _parameters(source: str, function: str) -> list[str]:
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, FUNCTIONS) and node.name == function:
+            return [a.arg for a in (*node.args.posonlyargs, *node.args.args)]
+    return []
 
 
 def _right(verdict: Verdict) -> int:

@@ -155,7 +155,7 @@ class Program:
         """Return the types of the variables of the function around a site, as far as known."""
         known = self._types.get(site.function_path)
         if known is None:
-            known = {**self._given, **types_in(self.function_node(site))}
+            known = types_in(self.function_node(site), self._given)
             self._types[site.function_path] = known
         return known
 

@@ -12,9 +12,16 @@ from time import monotonic
 
 from trainers.code_trainer.edits.instantiate import Candidate
 from trainers.code_trainer.edits.program import Program
+from trainers.code_trainer.edits.slots import Words
 from trainers.code_trainer.edits.splice import NoText
+from trainers.code_trainer.edits.twice import repeated
 
 BATCH = 48
+MOST_FIRSTS = 400
+"""Single edits that are made a second time elsewhere."""
+
+MOST_PROMISING = 12
+"""Single edits that second ones of any kind are tried on."""
 
 
 @dataclass(frozen=True)
@@ -22,14 +29,15 @@ class Budget:
     """What one search may use.
 
     ``candidates``: programs run before a first one passes; ``seconds``: of wall time in all;
-    ``window``: further candidates looked at after it; ``pairs``: of ``candidates`` how many may be
-    spent on second edits.
+    ``window``: further candidates looked at after it; ``pairs`` and ``twice``: of ``candidates``
+    how many may be spent on second edits of any kind, and on the same edit at a second place.
     """
 
     candidates: int = 4000
     seconds: float = 60.0
     window: int = 200
-    pairs: int = 1500
+    pairs: int = 1200
+    twice: int = 600
 
 
 @dataclass(frozen=True)
@@ -102,32 +110,46 @@ class _Search:
     tried: int = 0
     found: list[Plausible] = field(default_factory=list)
     promising: list[tuple[int, Candidate, str]] = field(default_factory=list)
+    firsts: list[tuple[Candidate, str]] = field(default_factory=list)
 
     def spent(self) -> bool:
         """Tell whether the time is over."""
         return monotonic() - self.started > self.budget.seconds
 
     def batch(
-        self, candidates: Iterable[Candidate], right: int, first: Candidate | None = None
+        self, candidates: Iterable[tuple[Candidate | None, Candidate]], right: int
     ) -> None:
-        """Run some candidates, and keep those that pass and those that come further than before."""
+        """Run some candidates, and keep those that pass and those that come further than before.
+
+        Args:
+            candidates: each with the edit before it, None where it is the first.
+            right: calls that the program itself gets right before one fails.
+        """
         written = []
-        for made in candidates:
+        for first, made in candidates:
             try:
-                written.append((made, made.text))
+                written.append((first, made, made.text))
             except NoText:
                 continue
-        outcomes = self.run_tests([text for _, text in written])
-        for (made, text), outcome in zip(written, outcomes, strict=True):
+        outcomes = self.run_tests([text for _, _, text in written])
+        for (first, made, text), outcome in zip(written, outcomes, strict=True):
             self.tried += 1
             if outcome.passed:
                 self.found.append(Plausible(text, made, self.tried, first))
-            elif first is None and outcome.right > right:
-                self.promising.append((outcome.right, made, text))
+            elif first is None:
+                self.firsts.append((made, text))
+                if outcome.right > right:
+                    self.promising.append((outcome.right, made, text))
 
 
 def search(
-    program: Program, order: Order, run_tests: RunTests, budget: Budget, *, first_only: bool = False
+    program: Program,
+    order: Order,
+    run_tests: RunTests,
+    budget: Budget,
+    *,
+    words: Words | None = None,
+    first_only: bool = False,
 ) -> SearchResult:
     """Search for edits that make a program pass its visible tests.
 
@@ -136,6 +158,7 @@ def search(
         order: gives its candidates, likeliest first.
         run_tests: see :data:`RunTests`.
         budget: when to stop.
+        words: what filled slots in the fixes, for the same edit at a second place.
         first_only: stop at the first that passes, without a window after it.
     """
     state = _Search(order, run_tests, budget)
@@ -143,11 +166,11 @@ def search(
     if start.passed:
         return SearchResult(0, reproduced=False, seconds=monotonic() - state.started)
     singles = order(program)
-    exhausted = _singles(state, singles, start.right, budget.candidates - budget.pairs)
-    if not state.found and not state.spent():
-        _pairs(state)
-    if not state.found and not exhausted and not state.spent():
-        exhausted = _singles(state, singles, start.right, budget.candidates)
+    alone = budget.candidates - budget.pairs - budget.twice
+    exhausted = _singles(state, singles, start.right, alone)
+    _run(state, repeated(state.firsts[:MOST_FIRSTS], words or {}), start.right, budget.twice)
+    _pairs(state)
+    exhausted = exhausted or _singles(state, singles, start.right, budget.candidates)
     tried = state.found[0].tried if state.found else state.tried
     if state.found and not first_only:
         _window(state, singles, start.right)
@@ -157,9 +180,20 @@ def search(
 
 
 def _singles(state: _Search, order: Iterator[Candidate], right: int, until: int) -> bool:
-    """Run single edits until one passes or the budget is spent; True when there are no more."""
+    """Run single edits until one passes or so many were tried; True when there are no more."""
+    return _run(state, ((None, made) for made in order), right, until - state.tried)
+
+
+def _run(
+    state: _Search,
+    candidates: Iterator[tuple[Candidate | None, Candidate]],
+    right: int,
+    count: int,
+) -> bool:
+    """Run candidates until one passes or ``count`` were tried; True when there are no more."""
+    until = state.tried + count
     while not state.found and not state.spent() and state.tried < until:
-        batch = list(islice(order, min(BATCH, until - state.tried)))
+        batch = list(islice(candidates, min(BATCH, until - state.tried)))
         if not batch:
             return True
         state.batch(batch, right)
@@ -170,16 +204,16 @@ def _window(state: _Search, order: Iterator[Candidate], right: int) -> None:
     """Look at what comes after the first that passes."""
     until = state.tried + state.budget.window
     while not state.spent() and state.tried < until:
-        batch = list(islice(order, BATCH))
+        batch = [(None, made) for made in islice(order, BATCH)]
         if not batch:
             return
-        state.batch(batch, right, None)
+        state.batch(batch, right)
 
 
 def _pairs(state: _Search) -> None:
     """Try second edits on the single ones that came furthest, a slice of each in turn."""
     until = state.tried + state.budget.pairs
-    best = sorted(state.promising, key=lambda item: (-item[0], -item[1].score))[:12]
+    best = sorted(state.promising, key=lambda item: (-item[0], -item[1].score))[:MOST_PROMISING]
     orders = []
     for right, made, text in best:
         try:
@@ -188,11 +222,11 @@ def _pairs(state: _Search) -> None:
             continue
     while orders and not state.found and not state.spent() and state.tried < until:
         for item in list(orders):
-            right, made, order = item
-            batch = list(islice(order, BATCH))
+            right, first, order = item
+            batch = [(first, made) for made in islice(order, BATCH)]
             if not batch:
                 orders.remove(item)
                 continue
-            state.batch(batch, right, made)
+            state.batch(batch, right)
             if state.found or state.spent() or state.tried >= until:
                 return

@@ -38,6 +38,7 @@ _NUMBERS = frozenset({"int", "float"})
 _PASSES = 2  # over a function's assignments: later ones can need earlier ones
 
 Types = dict[str, str]
+"""Of names; ``name[]`` is what the items of a name are, ``name()`` what it gives when called."""
 
 
 def type_of(node: ast.AST | None, known: Types) -> str:
@@ -65,12 +66,33 @@ def type_of(node: ast.AST | None, known: Types) -> str:
             return _arithmetic(node, known)
         case ast.Subscript(value=value, slice=index):
             kind = type_of(value, known)
-            return kind if isinstance(index, ast.Slice) or kind == "str" else ""
+            same = isinstance(index, ast.Slice) or kind == "str"
+            return kind if same else _item(value, known)
         case ast.Call(func=ast.Name(id=name)):
             return CALLS.get(name, known.get(f"{name}()", ""))
         case ast.Call(func=ast.Attribute(attr=name)):
             return METHODS.get(name, "")
     return ""
+
+
+def _item(over: ast.expr, known: Types) -> str:
+    """Return the type of the items of what is looped over or indexed."""
+    match over:
+        case ast.Name(id=name):
+            return "str" if known.get(name) == "str" else known.get(f"{name}[]", "")
+        case ast.Call(func=ast.Name(id="range")):
+            return "int"
+        case ast.Call(func=ast.Name(id="sorted" | "list" | "set" | "reversed"), args=[inner, *_]):
+            return _item(inner, known)
+        case ast.Call(func=ast.Attribute(attr="split" | "splitlines")):
+            return "str"
+        case ast.Subscript(value=value, slice=ast.Slice()):
+            return _item(value, known)
+        case ast.List(elts=[first, *_]) | ast.Tuple(elts=[first, *_]):
+            return type_of(first, known)
+        case ast.ListComp(elt=item) | ast.GeneratorExp(elt=item):
+            return type_of(item, known)
+    return "str" if type_of(over, known) == "str" else ""
 
 
 def _arithmetic(node: ast.BinOp, known: Types) -> str:
@@ -88,13 +110,14 @@ def _arithmetic(node: ast.BinOp, known: Types) -> str:
     return right if not left else ""
 
 
-def types_in(function: ast.AST) -> Types:
-    """Return the types of a function's variables, as far as they can be told."""
-    known: Types = {}
+def types_in(function: ast.AST, given: Types) -> Types:
+    """Return the types of a function's variables, as far as they can be told beside the given."""
+    known: Types = dict(given)
     for _, node in walk(function):
         if isinstance(node, FUNCTIONS):
             every = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
-            known.update({a.arg: kind for a in every if (kind := _annotated(a.annotation))})
+            for argument in every:
+                _note_annotation(known, argument)
             if kind := _annotated(node.returns):
                 known[f"{node.name}()"] = kind
     for _ in range(_PASSES):
@@ -107,6 +130,7 @@ def _learn(node: ast.AST, known: Types) -> None:
     match node:
         case ast.Assign(targets=[ast.Name(id=name)], value=value):
             _note(known, name, type_of(value, known))
+            _note(known, f"{name}[]", _item(value, known))
         case ast.Assign(targets=[ast.Tuple(elts=names)], value=ast.Tuple(elts=values)):
             for target, value in zip(names, values, strict=False):
                 if isinstance(target, ast.Name):
@@ -116,21 +140,28 @@ def _learn(node: ast.AST, known: Types) -> None:
 
 
 def _loop(target: ast.expr, over: ast.expr, known: Types) -> None:
-    called = over.func.id if isinstance(over, ast.Call) and isinstance(over.func, ast.Name) else ""
     if isinstance(target, ast.Name):
-        if called == "range":
-            _note(known, target.id, "int")
-        elif type_of(over, known) == "str":
-            _note(known, target.id, "str")
-    elif isinstance(target, ast.Tuple) and called == "enumerate":
-        first = target.elts[0]
-        if isinstance(first, ast.Name):
-            _note(known, first.id, "int")
+        _note(known, target.id, _item(over, known))
+        return
+    match target, over:
+        case (
+            ast.Tuple(elts=[ast.Name(id=number), second]),
+            ast.Call(func=ast.Name(id="enumerate"), args=[inner, *_]),
+        ):
+            _note(known, number, "int")
+            if isinstance(second, ast.Name):
+                _note(known, second.id, _item(inner, known))
 
 
 def _note(known: Types, name: str, kind: str) -> None:
     if kind:
         known.setdefault(name, kind)
+
+
+def _note_annotation(known: Types, argument: ast.arg) -> None:
+    _note(known, argument.arg, _annotated(argument.annotation))
+    if isinstance(argument.annotation, ast.Subscript):
+        _note(known, f"{argument.arg}[]", _annotated(argument.annotation.slice))
 
 
 def _annotated(node: ast.expr | None) -> str:
