@@ -60,7 +60,7 @@ def test_imports():
     assert found == [("os.path", ()), ("..a", ("b", "c")), ("x", ())]
 
 
-@given(st.lists(st.sampled_from(list(FILES.values()) + ["x = 1\n", "@d\ndef q():\n  pass\n"])))
+@given(st.lists(st.sampled_from([*FILES.values(), "x = 1\n", "@d\ndef q():\n  pass\n"])))
 def test_blocks_give_what_the_whole_file_gives(parts):
     text = "\n".join(parts)
     parsed = parse_file(text)
