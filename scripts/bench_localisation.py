@@ -21,7 +21,6 @@ from memory.records import Figure
 from trainers.code_trainer.ablation import ABLATIONS, VECTORS, with_vectors
 from trainers.code_trainer.bm25 import PATH_WEIGHT, bm25_scores
 from trainers.code_trainer.evaluate_localisation import (
-    Scored,
     by_folds,
     by_repository,
     detail_figures,
@@ -115,7 +114,15 @@ def measure(
     settings = ModelSettings(without=VECTORS)
     settings = replace(settings, files=replace(settings.files, seed=seed))
     document: Document = {}
-    scored = score_parts(examples, split, settings, say=say)
+    variants = {"ours": settings}
+    if arguments.ablation:
+        lent = [example for example in examples if example.lent]
+        codebook = Codebook(seed=seed)
+        examples = with_vectors(examples, tasks, maker, codebook, arguments.cache / "vectors", say)
+        examples = [*examples, *lent]
+        variants |= {a.name: replace(settings, without=a.without) for a in ABLATIONS}
+    by_variant = score_parts(examples, split, variants, details="ours", say=say)
+    scored = by_variant["ours"]
     ours = {one.task_id: one.worst for one in scored}
     document["ours"] = row("ours", file_figures(list(ours.values()), seed))
     for name, ranks in yardsticks.items():
@@ -126,26 +133,18 @@ def measure(
         if own:
             document[f"ours, {part}"] = row(f"ours, {part}", file_figures(own, seed))
     document["details"] = row("given the file; operation; ECE", detail_figures(scored, seed))
-    if not arguments.no_repositories:
-        apart: list[Scored] = score_parts(
-            examples, by_repository, settings, whole_repository=True, details=False, say=say
-        )
-        ranks = {one.task_id: one.worst for one in apart}
-        name = "repository never trained on"
+    for name in [name for name in variants if name != "ours"]:
+        ranks = {one.task_id: one.worst for one in by_variant[name]}
         document[name] = row(name, file_figures(list(ranks.values()), seed))
-        document[f"{name} - ours"] = row(f"{name} - ours", paired(ranks, ours, seed))
-    if arguments.ablation:
-        codebook = Codebook(seed=seed)
-        wider = with_vectors(examples, tasks, maker, codebook, arguments.cache / "vectors", say)
-        lent = [example for example in examples if example.lent]
-        for ablation in ABLATIONS:
-            tested = replace(settings, without=ablation.without, calibrate=False)
-            fixes = [*wider, *(e for e in lent if settings.lent_weight == 0)]
-            found = score_parts(fixes, split, tested, details=False)
-            ranks = {one.task_id: one.worst for one in found}
-            document[ablation.name] = row(ablation.name, file_figures(list(ranks.values()), seed))
-            name = f"{ablation.name} - ours"
-            document[name] = row("    - ours", paired(ranks, ours, seed))
+        document[f"{name} - ours"] = row("    - ours", paired(ranks, ours, seed))
+    if not arguments.no_repositories:
+        name = "repository never trained on"
+        apart = score_parts(
+            examples, by_repository, {name: settings}, whole_repository=True, say=say
+        )[name]
+        ranks = {one.task_id: one.worst for one in apart}
+        document[name] = row(name, file_figures(list(ranks.values()), seed))
+        document[f"{name} - ours"] = row("    - ours", paired(ranks, ours, seed))
     return document
 
 

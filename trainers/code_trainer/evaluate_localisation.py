@@ -1,7 +1,7 @@
 """Localisation measured on tasks it did not see: by folds of task hashes, or by repository."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
 import numpy as np
@@ -9,16 +9,19 @@ from numpy.typing import NDArray
 
 from memory.records import Figure
 from trainers import statistics
+from trainers.code_trainer.columns import MEMORY, STAGE
 from trainers.code_trainer.examples import Example
 from trainers.code_trainer.model import (
+    ChunkStage,
     LocalisationModel,
     ModelSettings,
     chunk_inputs,
+    fit_chunks,
     fit_model,
     function_lists,
     gold_files,
 )  # fmt: skip
-from trainers.code_trainer.operations import fit_operations
+from trainers.code_trainer.operations import OperationModel, fit_operations
 
 Floats = NDArray[np.float64]
 
@@ -64,13 +67,13 @@ def by_repository(example: Example) -> str:
 def score_parts(
     examples: Sequence[Example],
     part_of: Callable[[Example], str],
-    settings: ModelSettings,
+    variants: Mapping[str, ModelSettings],
     *,
     whole_repository: bool = False,
-    details: bool = True,
+    details: str | None = None,
     say: Callable[[str], None] = lambda line: None,
-) -> list[Scored]:
-    """Score each task by a model that saw the other parts only.
+) -> dict[str, list[Scored]]:
+    """Score each task by models that saw the other parts only; a list by variant.
 
     Lent examples are never scored. They are learned from always, or, where parts are repositories
     (``whole_repository``), only when of another one.
@@ -78,26 +81,33 @@ def score_parts(
     Args:
         examples: all; what is lent trains only.
         part_of: names the part of an example.
-        settings: of the learning.
+        variants: settings by name; those with the same stage one share it.
         whole_repository: parts are repositories.
-        details: functions, operations and calibration too; files only otherwise.
+        details: the variant whose functions, operations and calibration are scored too.
         say: is told of each part.
     """
     tested = [example for example in examples if not example.lent]
-    found: list[Scored] = []
+    found: dict[str, list[Scored]] = {name: [] for name in variants}
     for part in sorted({part_of(example) for example in tested}):
         inside = [e for e in examples if _trains(e, part, part_of, whole_repository)]
         outside = [example for example in tested if part_of(example) == part]
-        model = fit_model(inside, settings, functions=details)
-        operations = fit_operations(inside) if details else None
-        for example in outside:
-            foretold = None
-            if operations is not None:
-                foretold = next(iter(operations.probabilities(example.table)))
-            found.append(_score(example, model, foretold))
-        ranks = [one.worst for one in found[-len(outside) :]]
-        rates = " / ".join(f"{100 * np.mean([r <= k for r in ranks]):.1f}" for k in AT)
-        say(f"part {part}: {len(outside)} tasks, file @1/3/5/10 {rates}")
+        stages: dict[tuple[object, ...], ChunkStage] = {}
+        for name, settings in variants.items():
+            key = (settings.chunks, settings.chunks_kept, settings.lent_weight,
+                   MEMORY in settings.without)  # fmt: skip
+            if key not in stages and STAGE not in settings.without:
+                stages[key] = fit_chunks(inside, settings)
+            model = fit_model(
+                inside,
+                replace(settings, calibrate=name == details),
+                functions=name == details,
+                chunks=stages.get(key),
+            )
+            operations = fit_operations(inside) if name == details else None
+            found[name] += [_score(example, model, operations) for example in outside]
+            ranks = [one.worst for one in found[name][-len(outside) :]]
+            rates = " / ".join(f"{100 * np.mean([r <= k for r in ranks]):.1f}" for k in AT)
+            say(f"part {part}, {len(outside)} tasks: {name} {rates}")
     return found
 
 
@@ -160,7 +170,8 @@ def _trains(
     return part_of(example) != part
 
 
-def _score(example: Example, model: LocalisationModel, foretold: str | None) -> Scored:
+def _score(example: Example, model: LocalisationModel, operations: OperationModel | None) -> Scored:
+    foretold = None if operations is None else next(iter(operations.probabilities(example.table)))
     table, gold = example.table, gold_files(example)
     scores = model.file_scores(table, example.repo, example.date)
     # A gold file that is not in the tree cannot be found: the task counts as missed.

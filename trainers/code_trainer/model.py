@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from trainers.code_trainer.calibration import Platt, fit_platt
 from trainers.code_trainer.columns import MEMORY, STAGE, kept
 from trainers.code_trainer.examples import Example
-from trainers.code_trainer.fixes import Fix, FixMemory
+from trainers.code_trainer.fixes import FixMemory
 from trainers.code_trainer.history import (
     CHUNK_COLUMNS,
     FILE_COLUMNS,
@@ -97,28 +97,48 @@ class LocalisationModel:
         return self.function_ranker.scores(chunk_inputs(table, repo, date, self.memory))
 
 
+@dataclass(frozen=True)
+class ChunkStage:
+    """Stage one: its rankers, and each example's chunk scores by the one that did not see it."""
+
+    rankers: list[Ranker]
+    scores: dict[str, list[Floats]]
+
+
+def fit_chunks(examples: Sequence[Example], settings: ModelSettings) -> ChunkStage:
+    """Learn stage one. Models with the same settings of it on the same examples may share it."""
+    fixes = [] if MEMORY in settings.without else [e.fix() for e in examples]
+    weighted = _weighted(examples, settings)
+    return _fit_chunks(weighted, FixMemory(fixes), settings) if weighted else ChunkStage([], {})
+
+
 def fit_model(
     examples: Sequence[Example],
     settings: ModelSettings,
-    extra_fixes: Sequence[Fix] = (),
+    *,
     functions: bool = True,
+    chunks: ChunkStage | None = None,
 ) -> LocalisationModel:
-    """Learn from examples, their fixes and further ones.
+    """Learn from examples.
+
+    Args:
+        examples: all; their fixes are remembered.
+        settings: of the learning.
+        functions: learn to rank functions too.
+        chunks: a finished stage one of these examples; learned by default.
 
     Raises:
         ValueError: no example has a gold file among its candidates.
     """
-    memory = FixMemory([*extra_fixes, *(e.fix() for e in examples)])
-    weighted = [
-        (example, settings.lent_weight if example.lent else 1.0)
-        for example in examples
-        if not example.lent or settings.lent_weight > 0
-    ]
+    memory = FixMemory([e.fix() for e in examples])
+    weighted = _weighted(examples, settings)
     if not weighted:
         raise ValueError("no task has a tree of its own")
-    rankers, columns = _fit_chunks(weighted, memory, settings)
+    if STAGE in settings.without:
+        chunks = ChunkStage([], {})
+    stage = chunks or fit_chunks(examples, settings)
     lists = [
-        _file_list(example, weight, memory, columns.get(example.task_id, []), settings)
+        _file_list(example, weight, memory, stage.scores.get(example.task_id, []), settings)
         for example, weight in weighted
     ]
     names = [*weighted[0][0].table.file_columns, *FILE_COLUMNS, *STAGE_COLUMNS]
@@ -126,7 +146,7 @@ def fit_model(
     model = LocalisationModel(
         settings=settings,
         memory=memory,
-        chunk_rankers=rankers,
+        chunk_rankers=stage.rankers,
         file_ranker=fit_ranker(lists, names, settings.files),
         function_ranker=_fit_functions(examples, memory, settings) if functions else None,
         platt=Platt(1.0, 0.0),
@@ -206,6 +226,15 @@ def function_lists(
     return found
 
 
+def _weighted(examples: Sequence[Example], settings: ModelSettings) -> list[tuple[Example, float]]:
+    """The examples that the ranking of files learns from, with their weights."""
+    return [
+        (example, settings.lent_weight if example.lent else 1.0)
+        for example in examples
+        if not example.lent or settings.lent_weight > 0
+    ]
+
+
 def _stage(table: Table, scores: Floats) -> Floats:
     picked = table.picked
     files, scores = table.chunk_file[picked], scores[picked]
@@ -225,12 +254,7 @@ def _stage(table: Table, scores: Floats) -> Floats:
 
 def _fit_chunks(
     weighted: Sequence[tuple[Example, float]], memory: FixMemory, settings: ModelSettings
-) -> tuple[list[Ranker], dict[str, list[Floats]]]:
-    """The chunk rankers, and each example's chunk scores by the one that did not see it."""
-    if STAGE in settings.without:
-        return [], {}
-    if MEMORY in settings.without:
-        memory = FixMemory([])
+) -> ChunkStage:
     names = [*weighted[0][0].table.chunk_columns, *(f"own_{name}" for name in CHUNK_COLUMNS)]
     inputs = {e.task_id: chunk_inputs(e.table, e.repo, e.date, memory) for e, _ in weighted}
     lists = {}
@@ -242,19 +266,20 @@ def _fit_chunks(
         used[order[table.picked[order]][: settings.chunks_kept]] = True
         chosen = inputs[example.task_id][used]
         lists[example.task_id] = RankingList(chosen, gold[used], weight)
-    rankers, scores = [], {}
+    rankers: list[Ranker] = []
+    scores: dict[str, list[Floats]] = {}
     for fold in range(INNER_FOLDS):
         inside = [lists[e.task_id] for e, _ in weighted if inner_fold(e.task_id) != fold]
         seeded = replace(settings.chunks, seed=settings.chunks.seed + 100 * fold)
         try:
             ranker = fit_ranker(inside, names, seeded)
         except ValueError:  # too few tasks edit a function: files are ranked without stage one
-            return [], {}
+            return ChunkStage([], {})
         rankers.append(ranker)
         for example, _ in weighted:
             if inner_fold(example.task_id) == fold:
                 scores[example.task_id] = [ranker.scores(inputs[example.task_id])]
-    return rankers, scores
+    return ChunkStage(rankers, scores)
 
 
 def _file_list(

@@ -7,6 +7,7 @@ import pytest
 
 from tests.trainers.code_trainer.small_repository import DictTree, tasks
 from trainers.code_trainer.calibration import fit_platt
+from trainers.code_trainer.columns import STAGE
 from trainers.code_trainer.evaluate_localisation import (
     by_folds,
     by_repository,
@@ -117,7 +118,11 @@ def test_evaluation_scores_each_task_once_and_never_the_lent():
     own = tasks()
     bare = replace(own[4], task_id="bare", tree=None)
     examples = make_examples([*own, bare], TableMaker())
-    scored = score_parts(examples, by_folds(3), SETTINGS)
+    plain = replace(SETTINGS, without=frozenset({STAGE}))
+    variants = {"all": SETTINGS, "plain": plain}
+    found = score_parts(examples, by_folds(3), variants, details="all")
+    scored = found["all"]
+    assert [one.task_id for one in found["plain"]] == [one.task_id for one in scored]
     assert sorted(one.task_id for one in scored) == sorted(task.task_id for task in own)
     figures = file_figures([one.worst for one in scored])
     assert figures["file_acc1"].value <= figures["file_acc5"].value
@@ -125,7 +130,7 @@ def test_evaluation_scores_each_task_once_and_never_the_lent():
     ranks = {one.task_id: one.worst for one in scored}
     assert paired(ranks, ranks)["file_acc1"].value == 0
     with pytest.raises(ValueError, match="no task"):
-        score_parts(examples, by_repository, SETTINGS, whole_repository=True)
+        score_parts(examples, by_repository, variants, whole_repository=True)
 
 
 def test_strict_rank():
