@@ -11,7 +11,7 @@ from trainers.code_trainer.view import TreeView
 
 Floats = NDArray[np.float64]
 
-# How often a path's tokens are counted (the best of those tried in docs/research).
+# How often a path's tokens are counted (the best on the shared tasks).
 PATH_WEIGHT = 3
 _OTHER = 0  # stands for every token that the query lacks: it only makes documents long
 
