@@ -1,6 +1,8 @@
 """``kent benchmark``: what is measured honestly, part by part."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -86,14 +88,7 @@ def critic(
         "benchmark.samples": ("--samples", samples),
         "benchmark.ablation": ("--ablation", ablation or None),
     }
-    document = critic_figures(app.load(**flags))
-    if document is None:
-        return 1
-    if as_json:
-        print_json(document)
-    else:
-        click.echo("\n".join(in_lines(document)))
-    return 0
+    return _shown(critic_figures(app.load(**flags)), in_lines, as_json=as_json)
 
 
 @benchmark.command()
@@ -135,7 +130,16 @@ def code(
         "benchmark.limit": ("--limit", limit),
         "benchmark.ablation": ("--ablation", ablation or None),
     }
-    document = code_figures(app.load(**flags))
+    return _shown(code_figures(app.load(**flags)), in_lines, as_json=as_json)
+
+
+def _shown(
+    document: dict[str, Any] | None,
+    in_lines: Callable[[dict[str, Any]], list[str]],
+    *,
+    as_json: bool,
+) -> int:
+    """Print what a benchmark measured; 1 where it measured nothing, which it has told."""
     if document is None:
         return 1
     if as_json:

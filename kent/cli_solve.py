@@ -65,9 +65,13 @@ def solve(
     With --repo: a unified diff that `git apply` takes, from patterns of past fixes and without a
     language model; where, why and how sure beside it. Exit code 1: there is no patch.
     """
+    if issue_file and statement_file:
+        raise ConfigError("--issue and --file name two texts: give one of them")
     file = issue_file or statement_file
     text = file.read_text(encoding="utf-8", errors="replace") if file else statement
     if repository is not None:
+        if tests or stub or entry_point:
+            raise ConfigError("--test, --stub and --function are of no use with --repo: leave out")
         return _solve_repository(app, repository, text or "", as_json=as_json)
     if issue_file is not None:
         raise ConfigError("--issue goes with --repo: name the repository that it is about")

@@ -100,7 +100,7 @@ def solve_repository(
     tree = WorkingTree(repository)
     task = SWETask("solve", tree.folder.name, issue, {}, {}, source="solve", tree=tree)
     with Store.open(path, read_only=True) as store:
-        row = store.champion(versions.KIND) or next(iter(store.models(versions.KIND)[::-1]), None)
+        row = versions.in_use(store)
         container = HologramContainer(store, config.code.dimensions, SEED, writes=False)
         knowledge = versions.load(config.state_dir, store, row, container)
         if row is None:

@@ -32,7 +32,7 @@ def main() -> None:
     with Store.open(config.state_dir / "kent.db", create=False) as store, Sandbox() as sandbox:
         tasks = read_tasks(store, tasks_of(store, "train"))
         container = HologramContainer(store, config.code.dimensions, SEED)
-        knowledge = versions.load(config.state_dir, store, store.champion(versions.KIND), container)
+        knowledge = versions.load(config.state_dir, store, versions.in_use(store), container)
         trainer = CodeTrainer(store, knowledge, sandbox, config.code, config.seed)
         told = trainer.run_continuous(CodeCurriculum.of(tasks), given.rounds)
     print(json.dumps(told, indent=1))

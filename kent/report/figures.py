@@ -124,8 +124,8 @@ _CODE = StageView(
         ),
         KeyFigure(
             "function_acc5", "Function @5", "func-\ntion @5", "percent", "up",
-            "How often all functions that the truth changes are within the first five, "
-            "given the file.",
+            "How often all functions that the truth changes are within the first five of their "
+            "file, which itself must be within the first five.",
         ),
         KeyFigure(
             "operation_acc", "Operation", "oper-\nation", "percent", "up",

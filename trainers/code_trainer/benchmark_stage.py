@@ -11,7 +11,6 @@ from trainers.code_trainer.benchmark import HonestCodeBenchmark, in_json
 from trainers.code_trainer.sources import (
     bring_in,
     by_hash,
-    read_task_file,
     read_tasks,
     tasks_of,
 )
@@ -21,6 +20,7 @@ from trainers.errors import BenchmarkError
 from trainers.stage import StageContext, StageResult
 from trainers.tasks.swe.loading import CACHE
 from trainers.tasks.swe.notes import Notes
+from trainers.tasks.swe.reading import read_tasks as read_any
 from trainers.tasks.swe.types import SWETask
 
 _ABLATIONS = {
@@ -48,8 +48,7 @@ class CodeBenchmark:
         clock, notes = Clock(), Notes()
         with clock.timed("tasks"):
             tasks, told = _tasks(context, notes)
-        store = context.store
-        row = store.champion(versions.KIND) or next(iter(store.models(versions.KIND)[::-1]), None)
+        row = versions.in_use(context.store)
         limits = Limits(memory_mb=context.settings.sandbox.memory_mb)
         with Sandbox(workers=context.settings.sandbox.workers or None, limits=limits) as sandbox:
             bench = HonestCodeBenchmark(context, sandbox, container_of(context), row)
@@ -71,8 +70,7 @@ class CodeBenchmark:
 
 def _ablation(context: StageContext, sandbox: Sandbox, tasks: list[SWETask]) -> dict[str, Any]:
     """The isolated mode without parts of the memory, on programs: only they are searched."""
-    store = context.store
-    row = store.champion(versions.KIND) or next(iter(store.models(versions.KIND)[::-1]), None)
+    row = versions.in_use(context.store)
     programs = [task for task in tasks if task.tree is None]
     found = {}
     for name, change in _ABLATIONS.items():
@@ -89,8 +87,7 @@ def _tasks(context: StageContext, notes: Notes) -> tuple[list[SWETask], str]:
     wanted = context.settings.benchmark
     if wanted.task_file:
         file = Path(wanted.task_file)
-        cache = context.state_dir / CACHE
-        tasks = read_task_file(file, cache, notes)
+        tasks = list(read_any(file, cache=context.state_dir / CACHE, notes=notes))
         told = file.name
     else:
         for line in bring_in(context):
@@ -102,5 +99,6 @@ def _tasks(context: StageContext, notes: Notes) -> tuple[list[SWETask], str]:
         kept = {task.task_id for task in chosen}
         tasks = [task for task in tasks if task.task_id in kept]
     if not tasks:
-        raise BenchmarkError("there is no test task: `kent tasks import` brings some, or use --set")
+        told = "; ".join([f"{told} has no test task", *notes.lines()])
+        raise BenchmarkError(f"{told}: `kent tasks import` brings some, or use --set")
     return tasks, told

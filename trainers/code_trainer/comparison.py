@@ -16,7 +16,8 @@ def exact(texts: Mapping[str, str], truth: Mapping[str, str]) -> bool:
 def normalised(texts: Mapping[str, str], truth: Mapping[str, str]) -> bool:
     """True where both hold the same files and each has the same tree.
 
-    Comments, docstrings and layout do not count. A file that does not parse must be equal as text.
+    Comments, docstrings, other texts that do nothing, and layout do not count. A file that does
+    not parse must be equal as text.
     """
     return texts.keys() == truth.keys() and all(
         same_program(text, truth[path]) for path, text in texts.items()
@@ -31,12 +32,21 @@ def same_program(text: str, truth: str) -> bool:
     return one is not None and one == other
 
 
+def _is_text(statement: ast.stmt) -> bool:
+    """A docstring, or another text that stands alone and does nothing."""
+    return (
+        isinstance(statement, ast.Expr)
+        and isinstance(statement.value, ast.Constant)
+        and isinstance(statement.value.value, str)
+    )
+
+
 def _plain(text: str) -> str | None:
     try:
         tree = parse(text)
         for node in ast.walk(tree):
-            if isinstance(node, _DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
-                node.body = node.body[1:] or [ast.Pass()]
+            if isinstance(node, _DOCUMENTED):
+                node.body = [one for one in node.body if not _is_text(one)] or [ast.Pass()]
         return ast.dump(tree)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None

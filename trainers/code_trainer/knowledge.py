@@ -1,13 +1,13 @@
 """What the code trainer knows: the memory, the patterns, their order, and where to look."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from memory.hologram.container import HologramContainer
 from memory.store import Store
 from trainers.code_trainer.edits.library import PatternLibrary
 from trainers.code_trainer.edits.priors import Priors
 from trainers.code_trainer.generator import CodeGenerator
-from trainers.code_trainer.localisation import Localisation, by_bm25, of_result
+from trainers.code_trainer.localisation import Localisation, Yardstick, of_result
 from trainers.code_trainer.localise import Localiser
 from trainers.code_trainer.pattern_store import recall_library
 from trainers.tasks.swe.types import SWETask
@@ -31,6 +31,7 @@ class Knowledge:
     priors: Priors
     localiser: Localiser | None = None
     generator: CodeGenerator | None = None
+    yardstick: Yardstick = field(default_factory=Yardstick)
     trained: bool = True
 
     def localise(self, task: SWETask) -> Localisation:
@@ -40,7 +41,7 @@ class Knowledge:
             TaskError: the tree cannot be read.
         """
         if self.localiser is None or task.tree is None:
-            return by_bm25(task)
+            return self.yardstick.rank(task)
         return of_result(self.localiser.rank(task))
 
     def snapshot(self) -> "Knowledge":
@@ -50,7 +51,7 @@ class Knowledge:
     def cold(self, seed: int) -> "Knowledge":
         """The same patterns and no more: no order, no memory, no learned localisation."""
         container = HologramContainer(None, self.container.codebook.dimensions, seed)
-        return Knowledge(container, self.library, Priors(), trained=False)
+        return Knowledge(container, self.library, Priors(), yardstick=self.yardstick, trained=False)
 
 
 def usable(library: PatternLibrary) -> PatternLibrary:
@@ -65,6 +66,9 @@ def recall(
     priors: Priors,
     localiser: Localiser | None = None,
     generator: CodeGenerator | None = None,
+    yardstick: Yardstick | None = None,
 ) -> Knowledge:
     """What the store remembers, with a version's weights."""
-    return Knowledge(container, usable(recall_library(store)), priors, localiser, generator)
+    library = usable(recall_library(store))
+    ranks = yardstick or Yardstick()
+    return Knowledge(container, library, priors, localiser, generator, ranks)

@@ -2,22 +2,22 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import bm25s
 import numpy as np
 from numpy.typing import NDArray
 
+from trainers.code_trainer.bm25 import PATH_WEIGHT, bm25_scores
 from trainers.code_trainer.chunks import parse_file
 from trainers.code_trainer.localise import LocalisationResult
+from trainers.code_trainer.tables import TableMaker
 from trainers.code_trainer.tokens import tokens
 from trainers.errors import TaskError
 from trainers.tasks.swe.types import SWETask
 
 Floats = NDArray[np.float64]
-
-PATH_WEIGHT = 3
-"""How often a path's words count beside the contents: the research page's best."""
 
 LISTED = 20
 """Files whose functions are ranked."""
@@ -49,26 +49,34 @@ def of_result(found: LocalisationResult) -> Localisation:
     return Localisation(files, ranked, found.operations, evidence)
 
 
-def by_bm25(task: SWETask) -> Localisation:
-    """Rank files by BM25 over contents and path words, functions by BM25 over their texts.
+class Yardstick:
+    """Ranks files by BM25 over contents and path words, functions by BM25 over their texts.
 
     Source: Robertson and Zaragoza 2009; the implementation is the library's (bm25s).
 
-    Raises:
-        TaskError: the task has no tree.
+    Args:
+        indexes: folder of the repository indexes, the localiser's; None keeps them in memory.
     """
-    if task.tree is None:
-        raise TaskError(f"{task.task_id} has no tree: there are no files to rank")
-    tree = task.tree
-    paths = sorted(tree.files())
-    query = tokens(task.issue_text)
-    texts = {path: tree.text(path) for path in paths}
-    scores = _scores([tokens(texts[p]) + PATH_WEIGHT * tokens(p) for p in paths], query)
-    order = np.argsort(-scores, kind="stable")
-    shares = _shares(scores)
-    files = tuple((paths[i], float(shares[i])) for i in order)
-    functions = {path: _functions(texts[path], query) for path, _ in files[:LISTED]}
-    return Localisation(files, functions, evidence={"method": "bm25"})
+
+    def __init__(self, indexes: Path | None = None) -> None:
+        self._maker = TableMaker(indexes)
+
+    def rank(self, task: SWETask) -> Localisation:
+        """Rank the files and functions of a task's tree.
+
+        Raises:
+            TaskError: the task has no tree, or it cannot be read.
+        """
+        if task.tree is None:
+            raise TaskError(f"{task.task_id} has no tree: there are no files to rank")
+        view = self._maker.view(task.repo, task.tree)
+        scores = bm25_scores(view, task.issue_text, PATH_WEIGHT)
+        shares = _shares(scores)
+        order = np.argsort(-scores, kind="stable")
+        files = tuple((view.paths[i], float(shares[i])) for i in order)
+        query = tokens(task.issue_text)
+        functions = {path: _functions(task.tree.text(path), query) for path, _ in files[:LISTED]}
+        return Localisation(files, functions, evidence={"method": "bm25"})
 
 
 def _functions(text: str, query: list[str]) -> tuple[tuple[str, float], ...]:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -24,11 +25,16 @@ _FILES = {
     "quixbugs": ("quixbugs.jsonl",),
     "humanevalfix": ("humanevalfix.jsonl",),
 }
-_PRESENT = "SELECT source, count(*) AS n FROM swe_tasks GROUP BY source"
+_READ = "SELECT DISTINCT json_extract(data, '$.source') AS source FROM events WHERE kind = ?"
+_WAS_READ = "code.tasks_read"
+_SPLITS = "SELECT id, split FROM swe_tasks"
 
 
 def bring_in(context: StageContext) -> list[str]:
-    """Read the tasks that the configuration names into the store, where it has none of that source.
+    """Read the tasks that the configuration names into the store, each source once to its end.
+
+    A reading that was cut is repeated, which changes nothing that is there. A task that somebody
+    imported under another split keeps that.
 
     Returns:
         Notes: what was read, and what was left out and why.
@@ -37,15 +43,24 @@ def bring_in(context: StageContext) -> list[str]:
         TaskError: a source that is named is not there.
     """
     store, settings = context.store, context.settings
-    present = {row["source"]: row["n"] for row in store.query(_PRESENT)}
+    done = {row["source"] for row in store.query(_READ, (_WAS_READ,))}
+    splits: dict[str, TaskSplit] = {row["id"]: row["split"] for row in store.query(_SPLITS)}
     notes: list[str] = []
     for name in _wanted(settings):
-        if present.get(name):
+        if name in done:
             continue
         context.progress.start(f"read {name}", 0, "tasks")
         said = Notes()
         tasks, rule = _readers(settings, said, name)
-        count = store.add_swe_tasks(to_rows(_told(context, tasks), rule))
+        kept = (replace(one, split=splits.get(one.task_id, one.split)) for one in tasks)
+        count = store.add_swe_tasks(to_rows(_told(context, kept), rule))
+        store.event(
+            _WAS_READ,
+            f"{name}: {count} tasks are new",
+            round_id=context.round_id,
+            stage_run_id=context.stage_run_id,
+            data={"source": name},
+        )
         notes += [f"{name}: {count} tasks read", *said.lines()]
     return notes
 
@@ -61,25 +76,6 @@ def read_tasks(store: Store, ids: Iterable[str]) -> list[SWETask]:
     """The tasks of these ids, those of one repository together, oldest first."""
     found = load_tasks(store, ids=list(ids))
     return sorted(found, key=lambda task: (task.repo, task.base_date or 0.0, task.task_id))
-
-
-def read_task_file(path: Path, cache: Path, notes: Notes) -> list[SWETask]:
-    """Read a task file of any shared format as test tasks.
-
-    Raises:
-        TaskError: it is absent, empty, or of no known format.
-    """
-    name = path.name
-    tasks: list[SWETask]
-    if name.startswith("quixbugs"):
-        tasks = read_quixbugs(path, split="test", notes=notes)
-    elif name.startswith("humanevalfix"):
-        tasks = list(read_humanevalfix(path, split="test", notes=notes))
-    else:
-        tasks = list(read_swe(path, split="test", cache=cache, notes=notes))
-    if not tasks:
-        raise TaskError(f"{path} holds no task that can be used: {'; '.join(notes.lines())}")
-    return tasks
 
 
 def by_hash(text: str) -> str:

@@ -29,6 +29,9 @@ from trainers.tasks.swe.types import SWETask
 
 TASK_SET, PROTOCOL = "swe", "isolated"
 
+SEED = 0
+"""Of the codebook: vectors that were stored mean something under this seed only."""
+
 
 class CodeStage:
     """Repair without a language model; what it learns lies in the store after every task."""
@@ -124,14 +127,15 @@ class _Run:
             curriculum, max(config.tasks_per_round - len(done), 0), context.seed
         )
         context.progress.start("practise", len(done) + len(chosen), "tasks", done=len(done))
-        right = 0
         for task in chosen:
             context.check_stop()
-            right += trainer.train_on_task(task)
+            trainer.train_on_task(task)
             context.progress.advance()
         trainer.consolidate()
+        rows = context.store.repairs(round_id=context.round_id, mode=PRACTICE)
+        right = sum(bool(row.evidence["right"]) for row in rows)
         levels = {name: len(curriculum.level(name)) for name in ("easy", "medium", "hard")}
-        return {"tried": len(done) + len(chosen), "right": right, "curriculum": levels}
+        return {"tried": len(rows), "right": right, "curriculum": levels}
 
     def gate(self, candidate: ModelRow) -> dict[str, Any]:
         """Decide by validation tasks whether the candidate takes the champion's place."""
@@ -181,7 +185,7 @@ class _Run:
         used = context.store.champion(versions.KIND) or versions.version_of_round(context)
         test = self._held["test"]
         scored = self._solve(used, test, "test")
-        cold = self._cold(test, "test, cold")
+        cold = self._cold(test, "test")
         found = figures(scored, seed=context.seed)
         found["cold.median_candidates"] = figures(cold, seed=context.seed)["median_candidates"]
         if used is not None:
@@ -225,10 +229,6 @@ def merit(one: Scored) -> float:
 def container_of(context: StageContext) -> HologramContainer:
     """The memory in the store; its codebook's seed is the first round's, and never changes."""
     return HologramContainer(context.store, context.settings.code.dimensions, SEED)
-
-
-SEED = 0
-"""Of the codebook: vectors that were stored mean something under this seed only."""
 
 
 def _mine(context: StageContext, train: list[SWETask]) -> None:

@@ -1,7 +1,7 @@
 """CodeTrainer: try a task, look at how it went, learn from that and from the truth (seed: §4.1)."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from memory.hologram.consolidation import ConsolidationFact
@@ -49,7 +49,6 @@ class CodeTrainer:
     config: CodeConfig
     seed: int = 0
     stage_run_id: int | None = None
-    _facts: list[ConsolidationFact] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._solver = Solver(self.knowledge, self.sandbox, self.config, seed=self.seed)
@@ -67,17 +66,17 @@ class CodeTrainer:
         if repair is not None and repair.attempts:
             self.knowledge.container.constraints.record(repair.attempts, source)
         remember_task(self.store, task, self.stage_run_id)
-        self._facts += self._truth(task)
-        if len(self._facts) >= _CONSOLIDATE_EVERY:
+        # Stored before the repair is: a task that has one counts as done.
+        self._memory.consolidate(self._truth(task), stage_run_id=self.stage_run_id, train=False)
+        if self._memory.pending >= _CONSOLIDATE_EVERY:
             self.consolidate()
-        self.store.add_repairs([self._row(task, solution)])
-        return is_right(task, solution)
+        right = is_right(task, solution)
+        self.store.add_repairs([self._row(task, solution, right=right)])
+        return right
 
     def consolidate(self) -> None:
-        """Bring the facts of the last tasks into the neural memory."""
-        facts, self._facts = self._facts, []
-        if facts:
-            self._memory.consolidate(facts, stage_run_id=self.stage_run_id)
+        """Train the neural memory on the facts that it was not trained on yet."""
+        self._memory.consolidate([], stage_run_id=self.stage_run_id)
 
     def run_continuous(
         self,
@@ -134,7 +133,7 @@ class CodeTrainer:
             for label in known[:1]
         ]
 
-    def _row(self, task: SWETask, solution: Solution) -> RepairRow:
+    def _row(self, task: SWETask, solution: Solution, *, right: bool) -> RepairRow:
         patched = {**task.code_before, **(solution.patches[0] if solution.patches else {})}
         return RepairRow(
             task_id=task.task_id,
@@ -143,7 +142,7 @@ class CodeTrainer:
             candidates=solution.candidates,
             seconds=solution.seconds,
             patch=unified_diff(task.code_before, patched) if solution.patches else "",
-            evidence={"difficulty": difficulty_of(task), **solution.evidence},
+            evidence={"difficulty": difficulty_of(task), "right": right, **solution.evidence},
             confidence=solution.confidence,
             stage_run_id=self.stage_run_id,
         )

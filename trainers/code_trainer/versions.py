@@ -11,6 +11,7 @@ from memory.store import Store
 from trainers.code_trainer.edits.priors import Priors
 from trainers.code_trainer.generation import FittedGenerator, load_generation
 from trainers.code_trainer.knowledge import MEMORY, Knowledge, recall
+from trainers.code_trainer.localisation import Yardstick
 from trainers.code_trainer.localise import Localiser
 from trainers.errors import CheckpointError
 from trainers.stage import StageContext
@@ -33,6 +34,12 @@ class Fitted:
     priors: Priors
     localiser: Localiser | None
     generator: FittedGenerator | None = None
+
+
+def in_use(store: Store) -> ModelRow | None:
+    """The champion; where there is none yet, the newest version."""
+    found = store.champion(KIND)
+    return found or next((row for row in reversed(store.models(KIND)) if row.checkpoint), None)
 
 
 def version_of_round(context: StageContext) -> ModelRow | None:
@@ -81,7 +88,7 @@ def load(
         CheckpointError: a file is missing or is not what its hash says.
     """
     if row is None:
-        return recall(store, container, Priors())
+        return recall(store, container, Priors(), yardstick=Yardstick(state_dir / INDEXES))
     for name, sha256 in row.config.get("files", {}).items():
         path = state_dir / name
         if not path.is_file() or sha256_file(path) != sha256:
@@ -98,7 +105,8 @@ def load(
         )
     memory = container.create_neural_memory(MEMORY)
     generator = load_generation(folder, container.codebook, memory)
-    return recall(store, container, Priors.load(folder / _PRIORS), localiser, generator)
+    priors, ranks = Priors.load(folder / _PRIORS), Yardstick(state_dir / INDEXES)
+    return recall(store, container, priors, localiser, generator, ranks)
 
 
 def _write(state_dir: Path, folder: Path, fitted: Fitted) -> dict[str, str]:

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from code_rounds import SETTINGS, context_in, off_by_one, run_round
+from code_rounds import context_in, off_by_one, run_round
 
 from memory.maintenance import verify
 from trainers.code_trainer.benchmark_stage import CodeBenchmark
@@ -72,12 +72,12 @@ def test_the_benchmark_refuses_tasks_that_were_learned_from(first):
 
 def test_a_round_that_was_cut_goes_on_and_repeats_nothing(tmp_path):
     context = context_in(tmp_path)
-    tried = []
     context.stop_requested = lambda: len(context.store.repairs(mode="train")) >= 2
     with pytest.raises(Stopped):
         CodeStage().run(context)
     tried = [row.task_id for row in context.store.repairs(mode="train")]
     assert len(tried) == 2
+    assert {fact.task_id for fact in context.store.facts("code")} == set(tried)
     context.stop_requested = lambda: False
     metrics = CodeStage().run(context).metrics
     assert metrics["practice"]["tried"] == 3
@@ -102,4 +102,3 @@ def test_a_task_that_cannot_be_worked_on_is_told_and_the_others_go_on(tmp_path):
     metrics = CodeStage().run(context).metrics
     assert metrics["resolved"]["n"] == 5
     assert metrics["resolved"]["value"] == pytest.approx(0.8)
-    assert SETTINGS.code.generator is False
