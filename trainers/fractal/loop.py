@@ -1,0 +1,268 @@
+"""The repair loop: draft, flood, verify, localise, patch, until a program passes.
+
+Source: the seed ``fractal_coder.md`` (the fractal repair loop). It knows nothing of what it
+repairs: a :class:`trainers.fractal.domain.Domain` does.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, Protocol, TypeVar
+
+from numpy.random import Generator
+
+from trainers.fractal.domain import Domain, Judgement, Suspect
+
+Task = TypeVar("Task")
+Program = TypeVar("Program")
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What one task may cost: rendered tokens, and wall time in seconds.
+
+    A call that began within it is finished, so the tokens spent can be more by one call.
+    """
+
+    tokens: int
+    seconds: float = float("inf")
+
+
+@dataclass(frozen=True)
+class LoopSettings:
+    """How wide the loop is. ``flood``: candidates drafted at first; ``local``: for a guilty root.
+
+    ``tries``: patches of one program, after which the next best has its turn.
+    """
+
+    flood: int = 8
+    local: int = 8
+    tries: int = 4
+
+
+@dataclass(frozen=True)
+class Step:
+    """One call and what came of it; ``kind`` is that of the best program it made.
+
+    ``base`` is the number of the program that was patched, ``root`` the one that was blamed; both
+    are None for the flood.
+    """
+
+    arm: str
+    base: int | None
+    root: int | None
+    tokens: int
+    programs: int
+    new: int
+    passed: bool
+    score: float
+    kind: str
+
+    def to_json(self) -> dict[str, Any]:
+        """For the trace that is stored."""
+        return dict(self.__dict__)
+
+
+class ArmChooser(Protocol):
+    """Which arm next, and what came of it."""
+
+    def choose(self, kind: str, arms: Sequence[str], rng: Generator) -> str:
+        """One of the arms for a program that failed this way."""
+
+    def learn(self, kind: str, arm: str, *, passed: bool, tokens: int) -> None:
+        """A patch by this arm cost so many tokens, and its best program passed or not."""
+
+
+@dataclass
+class Tried(Generic[Program]):
+    """A program that was judged, and how often it was patched."""
+
+    number: int
+    program: Program
+    judgement: Judgement
+    patched: int = 0
+    base: int | None = None
+    arm: str = "flood"
+    suspects: list[Suspect] | None = None
+
+
+@dataclass(frozen=True)
+class Outcome(Generic[Program]):
+    """How a task ended. ``passing``: all programs that pass; ``best``: the first, or the nearest.
+
+    ``tried`` has every program that was judged, in order; ``first_pass`` says whether the flood had
+    a passing one, before any repair.
+    """
+
+    best: Tried[Program] | None
+    passing: list[Tried[Program]]
+    tried: list[Tried[Program]]
+    steps: list[Step]
+    tokens: int
+    seconds: float
+    first_pass: bool
+
+    @property
+    def passed(self) -> bool:
+        """A program passes what the loop was allowed to see."""
+        return bool(self.passing)
+
+
+@dataclass
+class Loop(Generic[Task, Program]):
+    """One task's way from nothing to a program that passes, within a budget."""
+
+    domain: Domain[Task, Program]
+    chooser: ArmChooser
+    settings: LoopSettings = field(default_factory=LoopSettings)
+    check_stop: Callable[[], None] = lambda: None
+
+    def run(
+        self,
+        task: Task,
+        budget: Budget,
+        rng: Generator,
+        flooded: Sequence[Program] | None = None,
+        spent: int = 0,
+    ) -> Outcome[Program]:
+        """Work on a task.
+
+        Args:
+            task: of the domain.
+            budget: the loop begins no call beyond it.
+            rng: all its randomness.
+            flooded: rendered programs to begin with, in place of a flood.
+            spent: the tokens that those cost.
+        """
+        run = _Run(self, task, budget, rng, tokens=spent)
+        if flooded is None:
+            drafts = self.domain.draft(task, self.settings.flood, rng)
+            run.call("flood", drafts, None, None)
+        else:
+            run.judge("flood", flooded, spent, None, None)
+        first = bool(run.passing())
+        while not run.passing() and run.affordable() and run.patch():
+            self.check_stop()
+        return run.outcome(first)
+
+
+class _Run(Generic[Task, Program]):
+    """The state of one task's loop."""
+
+    def __init__(
+        self,
+        loop: Loop[Task, Program],
+        task: Task,
+        budget: Budget,
+        rng: Generator,
+        tokens: int,
+    ) -> None:
+        self._loop, self._domain, self._task = loop, loop.domain, task
+        self._budget, self._rng, self._tokens = budget, rng, tokens
+        self._started = time.monotonic()
+        self._tried: list[Tried[Program]] = []
+        self._seen: set[str] = set()
+        self._steps: list[Step] = []
+
+    def passing(self) -> list[Tried[Program]]:
+        return [tried for tried in self._tried if tried.judgement.passed]
+
+    def affordable(self) -> bool:
+        spent = time.monotonic() - self._started
+        return self._tokens < self._budget.tokens and spent < self._budget.seconds
+
+    def call(
+        self, arm: str, drafts: Sequence[Program], base: Tried[Program] | None, root: int | None
+    ) -> Step:
+        """Render what is open and judge what came back."""
+        rendered = self._domain.render(self._task, drafts, self._rng)
+        tokens = sum(one.tokens for one in rendered)
+        self._tokens += tokens
+        return self.judge(arm, [one.program for one in rendered], tokens, base, root)
+
+    def judge(
+        self,
+        arm: str,
+        programs: Sequence[Program],
+        tokens: int,
+        base: Tried[Program] | None,
+        root: int | None,
+    ) -> Step:
+        """Verify the programs that are new, keep them, and write the step down."""
+        fresh = {self._domain.text(program): program for program in programs}
+        fresh = {text: program for text, program in fresh.items() if text not in self._seen}
+        self._seen |= fresh.keys()
+        judgements = self._domain.verify(self._task, list(fresh.values())) if fresh else []
+        origin = None if base is None else base.number
+        made = [
+            Tried(len(self._tried) + index, program, judgement, base=origin, arm=arm)
+            for index, (program, judgement) in enumerate(
+                zip(fresh.values(), judgements, strict=True)
+            )
+        ]
+        self._tried += made
+        best = max(made, key=_promise, default=None)
+        step = Step(
+            arm=arm,
+            base=origin,
+            root=root,
+            tokens=tokens,
+            programs=len(programs),
+            new=len(made),
+            passed=best is not None and best.judgement.passed,
+            score=best.judgement.score if best else 0.0,
+            kind=best.judgement.kind if best else "nothing new",
+        )
+        self._steps.append(step)
+        return step
+
+    def patch(self) -> bool:
+        """One patch of the most promising program; False when there is none left to patch."""
+        while base := self._next_base():
+            arms = self._domain.arms(self._task, base.program, base.judgement)
+            suspect = self._suspect(base)
+            base.patched += 1
+            if suspect is None or not arms:
+                base.patched = self._loop.settings.tries
+                continue
+            arm = self._loop.chooser.choose(base.judgement.kind, arms, self._rng)
+            opened = self._domain.reopen(
+                self._task, base.program, base.judgement, suspect, arm,
+                self._loop.settings.local, self._rng,
+            )  # fmt: skip
+            if opened:
+                step = self.call(arm, opened, base, suspect.root)
+                self._loop.chooser.learn(
+                    base.judgement.kind, arm, passed=step.passed, tokens=step.tokens
+                )
+                return True
+        return False
+
+    def outcome(self, first_pass: bool) -> Outcome[Program]:
+        return Outcome(
+            best=max(self._tried, key=_promise, default=None),
+            passing=self.passing(),
+            tried=self._tried,
+            steps=self._steps,
+            tokens=self._tokens,
+            seconds=time.monotonic() - self._started,
+            first_pass=first_pass,
+        )
+
+    def _next_base(self) -> Tried[Program] | None:
+        """The nearest to passing of those patched least; the best so far is never lost."""
+        open_ = [one for one in self._tried if one.patched < self._loop.settings.tries]
+        return max(open_, key=lambda one: (one.judgement.score, -one.patched, -one.number),
+                   default=None)  # fmt: skip
+
+    def _suspect(self, base: Tried[Program]) -> Suspect | None:
+        """The next root to blame: the suspects in order, and from the front again."""
+        if base.suspects is None:
+            base.suspects = self._domain.localise(self._task, base.program, base.judgement)
+        if not base.suspects:
+            return None
+        return base.suspects[base.patched % len(base.suspects)]
+
+
+def _promise(tried: Tried[Program]) -> tuple[bool, float, int]:
+    return (tried.judgement.passed, tried.judgement.score, -tried.number)
