@@ -7,13 +7,17 @@ from typing import Protocol
 
 @dataclass(frozen=True)
 class SamplingParams:
-    """How to sample. ``seed`` seeds the run, which repeats where the backend can."""
+    """How to sample. ``seed`` seeds the run, which repeats where the backend can.
+
+    ``pieces`` asks for the text and log-probability of each token.
+    """
 
     temperature: float = 0.8
     top_p: float = 0.95
     max_tokens: int = 384
     seed: int = 0
     stop: tuple[str, ...] = ()
+    pieces: bool = False
 
 
 @dataclass(frozen=True)
@@ -26,22 +30,46 @@ class Message:
 
 @dataclass(frozen=True)
 class Request:
-    """``n`` completions wanted of one chat; ``key`` comes back with each."""
+    """``n`` completions wanted of one chat; ``key`` comes back with each.
+
+    ``params``: instead of those of the call, but for the seed.
+    """
 
     key: str
     messages: tuple[Message, ...]
     n: int = 1
+    params: SamplingParams | None = None
+
+
+@dataclass(frozen=True)
+class Infill:
+    """``n`` middles wanted between two texts, by fill-in-the-middle tokens; as a request else."""
+
+    key: str
+    prefix: str
+    suffix: str
+    n: int = 1
+    params: SamplingParams | None = None
+
+    @property
+    def prompt(self) -> str:
+        """The raw prompt in Qwen2.5-Coder's form (Hui et al. 2024, arXiv 2409.12186)."""
+        return f"<|fim_prefix|>{self.prefix}<|fim_suffix|>{self.suffix}<|fim_middle|>"
 
 
 @dataclass(frozen=True)
 class Completion:
-    """One finished text: ``tokens`` generated, ``logprob`` their summed natural log-probability."""
+    """One finished text: ``tokens`` generated, ``logprob`` their summed natural log-probability.
+
+    ``pieces``: where asked for and known, the text and log-probability of each token.
+    """
 
     key: str
     text: str
     tokens: int
     logprob: float | None
     finish_reason: str
+    pieces: tuple[tuple[str, float], ...] = ()
 
 
 class Generator(Protocol):
@@ -59,7 +87,9 @@ class Generator(Protocol):
 
     def __exit__(self, *exc: object) -> None: ...
 
-    def generate(self, requests: Iterable[Request], params: SamplingParams) -> Iterator[Completion]:
+    def generate(
+        self, requests: Iterable[Request | Infill], params: SamplingParams
+    ) -> Iterator[Completion]:
         """Completions as they finish, in no order; ``requests`` is read as capacity frees."""
 
     def infill(

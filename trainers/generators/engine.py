@@ -19,7 +19,7 @@ from typing import Any, Self
 import psutil
 
 from trainers.errors import GeneratorError
-from trainers.generators.base import Completion, Message, Request, SamplingParams
+from trainers.generators.base import Completion, Infill, Message, Request, SamplingParams
 
 BOOT_S = 900.0
 END_S = 15.0
@@ -103,21 +103,17 @@ class EngineGenerator:
             child.kill()
             child.wait()
 
-    def generate(self, requests: Iterable[Request], params: SamplingParams) -> Iterator[Completion]:
+    def generate(
+        self, requests: Iterable[Request | Infill], params: SamplingParams
+    ) -> Iterator[Completion]:
         """See :class:`~trainers.generators.base.Generator`."""
-        jobs = (
-            (request.key, {"messages": [asdict(message) for message in request.messages]})
-            for request in requests
-            for _ in range(request.n)
-        )
-        yield from self._run(jobs, params)
+        yield from self._run((one for one in requests for _ in range(one.n)), params)
 
     def infill(
         self, prefix: str, suffix: str, n: int, params: SamplingParams
     ) -> Iterator[Completion]:
-        """See :class:`~trainers.generators.base.Generator`; by Qwen2.5-Coder's tokens."""
-        prompt = f"<|fim_prefix|>{prefix}<|fim_suffix|>{suffix}<|fim_middle|>"
-        yield from self._run((("infill", {"prompt": prompt}) for _ in range(n)), params)
+        """See :class:`~trainers.generators.base.Generator`."""
+        yield from self.generate([Infill("infill", prefix, suffix, n)], params)
 
     def score(self, messages: Sequence[Message], completions: Sequence[str]) -> list[float]:
         """See :class:`~trainers.generators.base.Generator`."""
@@ -128,7 +124,7 @@ class EngineGenerator:
         return [float(score) for score in answer["scores"]]
 
     def _run(
-        self, jobs: Iterator[tuple[str, dict[str, Any]]], params: SamplingParams
+        self, jobs: Iterator[Request | Infill], params: SamplingParams
     ) -> Iterator[Completion]:
         """Keep the engine full; completions as they finish.
 
@@ -147,7 +143,7 @@ class EngineGenerator:
                     job = next(jobs, None)
                     more = job is not None
                     if job is not None:
-                        flying[self._submit(job[1], params)] = job[0]
+                        flying[self._submit(job, params)] = job.key
                 if flying:
                     answer = self._next(self._timeout_s, "job")
                     key = flying.pop(answer["job"], None)
@@ -162,17 +158,19 @@ class EngineGenerator:
         if self._running:
             raise GeneratorError(f"{self.id} is still generating; read that to its end first")
 
-    def _submit(self, what: dict[str, Any], params: SamplingParams) -> int:
+    def _submit(self, request: Request | Infill, params: SamplingParams) -> int:
         self._jobs += 1
+        own = request.params or params
         settings = {
-            "temperature": params.temperature,
-            "top_p": params.top_p,
-            "max_tokens": params.max_tokens,
-            "stop": list(params.stop),
+            "temperature": own.temperature,
+            "top_p": own.top_p,
+            "max_tokens": own.max_tokens,
+            "stop": list(own.stop),
+            "pieces": own.pieces,
             # Another seed for each sample, the same in a repeated run.
             "seed": (params.seed * 1_000_003 + self._jobs) % 2**31,
         }
-        self._send({"op": "job", "job": self._jobs, **what, "params": settings})
+        self._send({"op": "job", "job": self._jobs, **_asked(request), "params": settings})
         return self._jobs
 
     def _send(self, message: Mapping[str, Any]) -> None:
@@ -241,6 +239,12 @@ class EngineGenerator:
         return GeneratorError(f"{self.id} {how}{memory}; see {self._log_path}")
 
 
+def _asked(request: Request | Infill) -> dict[str, Any]:
+    if isinstance(request, Infill):
+        return {"prompt": request.prompt}
+    return {"messages": [asdict(message) for message in request.messages]}
+
+
 def _completion(key: str, answer: Mapping[str, Any]) -> Completion:
     try:
         logprob = answer["logprob"]
@@ -250,6 +254,7 @@ def _completion(key: str, answer: Mapping[str, Any]) -> Completion:
             tokens=int(answer["tokens"]),
             logprob=None if logprob is None else float(logprob),
             finish_reason=str(answer["finish_reason"]),
+            pieces=tuple((str(text), float(value)) for text, value in answer.get("pieces", ())),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise GeneratorError(f"the engine's answer lacks or garbles {error}") from error

@@ -97,6 +97,7 @@ class LlamaEngine:
             "tokens": answer["usage"]["completion_tokens"],
             "logprob": _summed(choice.get("logprobs")),
             "finish_reason": choice["finish_reason"],
+            "pieces": _pieces(choice.get("logprobs")) if job["params"].get("pieces") else [],
         }
 
 
@@ -110,3 +111,8 @@ def _parsed(answer: Any) -> dict[str, Any]:
 def _summed(logprobs: Mapping[str, Any] | None) -> float | None:
     tokens = (logprobs or {}).get("content")
     return sum(token["logprob"] for token in tokens) if tokens else None
+
+
+def _pieces(logprobs: Mapping[str, Any] | None) -> list[tuple[str, float]]:
+    tokens = (logprobs or {}).get("content") or []
+    return [(token["token"], token["logprob"]) for token in tokens]

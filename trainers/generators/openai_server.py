@@ -9,7 +9,7 @@ from typing import Any, Self
 import httpx
 
 from trainers.errors import GeneratorError
-from trainers.generators.base import Completion, Message, Request, SamplingParams
+from trainers.generators.base import Completion, Infill, Message, Request, SamplingParams
 
 ATTEMPTS = 5
 FIRST_PAUSE_S = 0.5
@@ -45,22 +45,17 @@ class OpenAIGenerator:
             self._client.close()
             self._client = None
 
-    def generate(self, requests: Iterable[Request], params: SamplingParams) -> Iterator[Completion]:
+    def generate(
+        self, requests: Iterable[Request | Infill], params: SamplingParams
+    ) -> Iterator[Completion]:
         """See :class:`~trainers.generators.base.Generator`."""
-        bodies = (
-            (request.key, {"messages": [asdict(message) for message in request.messages]})
-            for request in requests
-            for _ in range(request.n)
-        )
-        yield from self._run("/chat/completions", bodies, params)
+        yield from self._run((one for one in requests for _ in range(one.n)), params)
 
     def infill(
         self, prefix: str, suffix: str, n: int, params: SamplingParams
     ) -> Iterator[Completion]:
-        """See :class:`~trainers.generators.base.Generator`; by Qwen2.5-Coder's tokens."""
-        prompt = f"<|fim_prefix|>{prefix}<|fim_suffix|>{suffix}<|fim_middle|>"
-        bodies = (("infill", {"prompt": prompt}) for _ in range(n))
-        yield from self._run("/completions", bodies, params)
+        """See :class:`~trainers.generators.base.Generator`."""
+        yield from self.generate([Infill("infill", prefix, suffix, n)], params)
 
     def score(self, messages: Sequence[Message], completions: Sequence[str]) -> list[float]:
         """Always refused: the protocol has no way to ask.
@@ -71,21 +66,25 @@ class OpenAIGenerator:
         raise GeneratorError(f"{self.id} cannot score given texts; the vllm backend can")
 
     def _run(
-        self, path: str, bodies: Iterator[tuple[str, dict[str, Any]]], params: SamplingParams
+        self, jobs: Iterator[Request | Infill], params: SamplingParams
     ) -> Iterator[Completion]:
+        """Complete requests, one sample each, some at a time."""
         with ThreadPoolExecutor(self._parallel) as pool:
             flying: set[Future[Completion]] = set()
             count, more = 0, True
             try:
                 while more or flying:
                     while more and len(flying) < self._parallel:
-                        body = next(bodies, None)
-                        more = body is not None
-                        if body is not None:
+                        job = next(jobs, None)
+                        more = job is not None
+                        if job is not None:
+                            own, (path, body) = job.params or params, _asked(job)
                             count += 1
                             seed = (params.seed * 1_000_003 + count) % 2**31
-                            asked = {**body[1], **self._settings(params), "seed": seed}
-                            flying.add(pool.submit(self._complete, path, body[0], asked))
+                            asked = {**body, **self._settings(own), "seed": seed}
+                            flying.add(
+                                pool.submit(self._complete, path, job.key, asked, own.pieces)
+                            )
                     done, flying = wait(flying, return_when=FIRST_COMPLETED)
                     for future in done:
                         yield future.result()
@@ -104,7 +103,7 @@ class OpenAIGenerator:
             settings["stop"] = list(params.stop)
         return settings
 
-    def _complete(self, path: str, key: str, asked: dict[str, Any]) -> Completion:
+    def _complete(self, path: str, key: str, asked: dict[str, Any], pieces: bool) -> Completion:
         if self._logprobs:
             logprobs: Any = True if path.startswith("/chat") else 1
             answer = self._post(path, {**asked, "logprobs": logprobs}, refusable=True)
@@ -112,7 +111,7 @@ class OpenAIGenerator:
                 self._logprobs = False
         if not self._logprobs:
             answer = self._post(path, asked)
-        return self._completion(key, answer)
+        return self._completion(key, answer, pieces)
 
     def _post(self, path: str, body: dict[str, Any], *, refusable: bool = False) -> Any:
         """The parsed answer; None where a 400 or 422 is expected (``refusable``) and came."""
@@ -153,7 +152,7 @@ class OpenAIGenerator:
         except ValueError as error:
             raise GeneratorError(f"{self.id} answered {answer.text[:80]!r}, not JSON") from error
 
-    def _completion(self, key: str, answer: Any) -> Completion:
+    def _completion(self, key: str, answer: Any, pieces: bool) -> Completion:
         try:
             choice = answer["choices"][0]
             text = choice["text"] if "text" in choice else choice["message"]["content"]
@@ -163,11 +162,19 @@ class OpenAIGenerator:
                 tokens=int(answer["usage"]["completion_tokens"]),
                 logprob=_summed(choice.get("logprobs")),
                 finish_reason=str(choice.get("finish_reason") or "unknown"),
+                pieces=_pieces(choice.get("logprobs")) if pieces else (),
             )
         except (KeyError, IndexError, TypeError, ValueError) as error:
             raise GeneratorError(
                 f"{self.id} answered without {error}; is it an OpenAI-compatible server?"
             ) from error
+
+
+def _asked(request: Request | Infill) -> tuple[str, dict[str, Any]]:
+    """The path and the body of a request."""
+    if isinstance(request, Infill):
+        return "/completions", {"prompt": request.prompt}
+    return "/chat/completions", {"messages": [asdict(message) for message in request.messages]}
 
 
 def _asked_to_wait(answer: httpx.Response) -> float:
@@ -185,3 +192,15 @@ def _summed(logprobs: Any) -> float | None:
     if values := logprobs.get("token_logprobs"):
         return float(sum(value for value in values if value is not None))
     return None
+
+
+def _pieces(logprobs: Any) -> tuple[tuple[str, float], ...]:
+    """The text and log-probability of each token, in either form; none where there are none."""
+    if not isinstance(logprobs, dict):
+        return ()
+    if tokens := logprobs.get("content"):
+        return tuple((str(token["token"]), float(token["logprob"])) for token in tokens)
+    texts, values = logprobs.get("tokens") or (), logprobs.get("token_logprobs") or ()
+    return tuple(
+        (str(text), float(value or 0.0)) for text, value in zip(texts, values, strict=True)
+    )

@@ -36,6 +36,7 @@ class OpenVinoEngine:
         self._logprobs: bool = told["logprobs"]
         self._ends = self._end_tokens()
         self._flying: dict[int, Any] = {}
+        self._pieces: set[int] = set()  # the jobs that want each token
 
     def serve(self, messages: "queue.SimpleQueue[Message | None]", send: Send) -> None:
         """See :class:`~trainers.generators.engine_child.Engine`."""
@@ -53,6 +54,8 @@ class OpenVinoEngine:
             case "job":
                 number, prompt = message["job"], self._prompt(message)
                 self._require_room(prompt, message["params"]["max_tokens"])
+                if message["params"].get("pieces"):
+                    self._pieces.add(number)
                 self._flying[number] = self._pipeline.add_request(
                     number, prompt, self._settings(message["params"])
                 )
@@ -62,6 +65,7 @@ class OpenVinoEngine:
                     send({"job": number, "text": "", "tokens": 0, "logprob": None,
                           "finish_reason": "cut"})  # fmt: skip
                 self._flying = {}
+                self._pieces = set()
             case "score":
                 send({"error": "openvino cannot score given texts; vllm can"})
 
@@ -78,7 +82,18 @@ class OpenVinoEngine:
                 "tokens": len(ids),
                 "logprob": sum(logprobs) if logprobs else None,
                 "finish_reason": "length" if parts[-1].finish_reason == length else "stop",
+                "pieces": self._pieces_of(number, ids, logprobs),
             })  # fmt: skip
+
+    def _pieces_of(
+        self, number: int, ids: list[int], logprobs: list[float]
+    ) -> list[tuple[str, float]]:
+        """The text and log-probability of each token of a job that asked for them."""
+        if number not in self._pieces:
+            return []
+        self._pieces.discard(number)
+        texts = self._tokenizer.decode([[token] for token in ids], skip_special_tokens=True)
+        return list(zip(texts, logprobs, strict=False))
 
     def _prompt(self, job: Message) -> str:
         if "prompt" in job:

@@ -11,6 +11,7 @@ from trainers.generators.base import Message
 
 PROMPT_VERSION = "v1"
 INPUTS_PROMPT_VERSION = "inputs/v1"
+REPAIR_PROMPT_VERSION = "repair/v1"
 _SYSTEM = "You are a careful Python programmer."
 _FENCE = re.compile(r"^[ \t]*```[ \t]*([A-Za-z0-9_+-]*)[^\n`]*$", re.MULTILINE)
 # A fence at the end of a line of prose or code, as small models write them.
@@ -66,6 +67,31 @@ def inputs_prompt(problem: ProblemRow, prompt_kind: str, count: int = 12) -> tup
         "type as above, and no expected results."
     )
     return Message("system", _SYSTEM), Message("user", "\n\n".join(parts))
+
+
+def repair_prompt(
+    problem: ProblemRow, prompt_kind: str, code: str, failure: str
+) -> tuple[Message, ...]:
+    """The chat that asks for a whole program in the place of one that fails.
+
+    It shows of the problem what :func:`solve_prompt` does, the program, and how it fails.
+    """
+    asked = solve_prompt(problem, prompt_kind)
+    answer = Message("assistant", f"```python\n{code.strip()}\n```")
+    told = (
+        f"That is wrong: {failure}\n\nSay in one line of a comment what the mistake is, then give "
+        "the whole corrected program in one Python code block, without tests."
+    )
+    return *asked, answer, Message("user", told)
+
+
+def infill_preamble(problem: ProblemRow, prompt_kind: str) -> str:
+    """What stands before a program whose middle is to be written: the task as comments.
+
+    It shows of the problem what :func:`solve_prompt` does.
+    """
+    text = "\n".join([problem.statement.strip(), *shown_tests(problem, prompt_kind)])
+    return "".join(f"# {line}\n" for line in text.splitlines()) + "\n"
 
 
 def extract_code(completion: str, problem: ProblemRow) -> str:

@@ -41,6 +41,7 @@ class VllmEngine:
         self._engine = self._llm.llm_engine
         self._tokenizer = self._llm.get_tokenizer()
         self._flying: set[str] = set()  # the numbers of the jobs that are not finished
+        self._pieces: set[str] = set()  # of those, the ones that want each token
 
     def serve(self, messages: "queue.SimpleQueue[Message | None]", send: Send) -> None:
         """See :class:`~trainers.generators.engine_child.Engine`."""
@@ -55,7 +56,8 @@ class VllmEngine:
             for output in self._engine.step():
                 if output.finished:
                     self._flying.discard(output.request_id)
-                    send(_answer(output))
+                    send(_answer(output, output.request_id in self._pieces))
+                    self._pieces.discard(output.request_id)
 
     def _take(self, message: Message, send: Send) -> None:
         match message["op"]:
@@ -63,12 +65,15 @@ class VllmEngine:
                 self._torch.manual_seed(message["seed"])
             case "job":
                 self._flying.add(str(message["job"]))
+                if message["params"].get("pieces"):
+                    self._pieces.add(str(message["job"]))
                 self._engine.add_request(
                     str(message["job"]), self._prompt(message), self._params(message["params"])
                 )
             case "cancel":
                 self._engine.abort_request(list(self._flying))
                 self._flying.clear()
+                self._pieces.clear()
             case "score":
                 send({"scores": self._scores(message["messages"], message["completions"])})
 
@@ -120,7 +125,8 @@ class VllmEngine:
         ]
 
 
-def _answer(output: Any) -> dict[str, Any]:
+def _answer(output: Any, wanted: bool) -> dict[str, Any]:
+    """A finished request; ``wanted``: each of its tokens too."""
     best = output.outputs[0]
     return {
         "job": int(output.request_id),
@@ -128,4 +134,11 @@ def _answer(output: Any) -> dict[str, Any]:
         "tokens": len(best.token_ids),
         "logprob": best.cumulative_logprob,
         "finish_reason": best.finish_reason,
+        "pieces": _pieces(best) if wanted else [],
     }
+
+
+def _pieces(best: Any) -> list[tuple[str, float]]:
+    """The text and log-probability of each token that was sampled."""
+    found = zip(best.token_ids, best.logprobs or (), strict=False)
+    return [(told[token].decoded_token or "", told[token].logprob) for token, told in found]
