@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -108,11 +109,15 @@ def solve_problem(
     limits = Limits(
         cpu_s=config.sandbox.cpu_s, wall_s=config.sandbox.wall_s, memory_mb=config.sandbox.memory_mb
     )
-    with Sandbox(workers=config.sandbox.workers or None, limits=limits) as sandbox:
+    features = champion.features if champion else None
+    with (
+        Sandbox(workers=config.sandbox.workers or None, limits=limits) as sandbox,
+        features or nullcontext(),
+    ):
         solution = pick(
             problem, kind, programs, calls, sandbox,
             critic=champion.critic if champion else None,
-            features=champion.features if champion else None,
+            features=features,
             wanted=config.critic.agreement_inputs,
         )  # fmt: skip
     return Solved(solution, generator.id, champion.id if champion else None)

@@ -1,4 +1,4 @@
-"""Which stages exist: the names that ``stages.enabled`` may hold and the classes behind them."""
+"""Which stages exist: the names that ``stages.enabled`` may hold and what makes them."""
 
 import importlib
 import re
@@ -9,9 +9,10 @@ from kent.errors import ConfigError
 if TYPE_CHECKING:  # the store behind it is slow to import, and the configuration needs only names
     from trainers.stage import Stage
 
-# In the order of a round. Classes are named, not imported: the daemon itself never loads torch.
+# In the order of a round. They are named, not imported: the daemon itself never loads torch.
 STAGES: dict[str, str] = {
     "critic": "trainers.critic.stage:CriticStage",
+    "fractal": "kent.partners:fractal_stage",
     "code": "trainers.code_trainer.stage:CodeStage",
 }
 

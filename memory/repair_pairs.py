@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from typing import Any
 
 from memory.encoding import list_to_json
 from memory.repair_records import RepairPair, RepairPairRow
@@ -44,9 +45,16 @@ _INSERT = """
 INSERT INTO repair_pairs (problem_id, broken_sample, fixed_sample, similarity, created_at)
 VALUES (?, ?, ?, ?, ?) ON CONFLICT (broken_sample, fixed_sample) DO NOTHING
 """
+_INSERT_CHANGE = """
+INSERT INTO pair_changes (pair_id, first_line, last_line, change)
+SELECT id, ?, ?, ? FROM repair_pairs WHERE broken_sample = ? AND fixed_sample = ?
+ON CONFLICT (pair_id) DO NOTHING
+"""
 _SELECT = """
-SELECT r.problem_id, r.broken_sample, r.fixed_sample, r.similarity, r.id, b.code, f.code
+SELECT r.problem_id, r.broken_sample, r.fixed_sample, r.similarity, r.id, c.first_line, c.last_line,
+       c.change, b.code, f.code
 FROM repair_pairs r JOIN samples b ON b.id = r.broken_sample JOIN samples f ON f.id = r.fixed_sample
+LEFT JOIN pair_changes c ON c.pair_id = r.id
 WHERE r.id > :after AND (:ids IS NULL OR r.problem_id IN (SELECT value FROM json_each(:ids)))
 ORDER BY r.id LIMIT :limit
 """
@@ -55,6 +63,7 @@ ORDER BY r.id LIMIT :limit
 @dataclass(frozen=True)
 class _Program:
     sample_id: int
+    code: str
     tokens: tuple[str, ...]
     bag: Counter[str]
 
@@ -96,14 +105,17 @@ class RepairPairs(Batched):
             SplitGuardError: a sample is not of the problem, or that of no train problem; then
                 none is stored.
         """
-        now = time.time()
-        return self._insert_rows(
-            _INSERT,
-            [
-                (row.problem_id, row.broken_sample, row.fixed_sample, row.similarity, now)
-                for row in rows
-            ],
-        )
+        now, given = time.time(), list(rows)
+        new = [(r.problem_id, r.broken_sample, r.fixed_sample, r.similarity, now) for r in given]
+        changes = [
+            (*row.span, row.change, row.broken_sample, row.fixed_sample)
+            for row in given
+            if row.span is not None
+        ]
+        with self._write() as connection:
+            count = connection.executemany(_INSERT, new).rowcount if new else 0
+            connection.executemany(_INSERT_CHANGE, changes)
+        return count
 
     def repair_pairs(
         self,
@@ -118,10 +130,7 @@ class RepairPairs(Batched):
             "after": after,
             "limit": -1 if limit is None else limit,
         }
-        return [
-            RepairPair(RepairPairRow(*row[:5]), row[5], row[6])
-            for row in self._select(_SELECT, asked)
-        ]
+        return [RepairPair(_pair(row[:8]), row[8], row[9]) for row in self._select(_SELECT, asked)]
 
     def _nearest(self, problem_id: str, min_similarity: float) -> list[RepairPairRow]:
         """For each failing program that is in no pair yet the passing one most like it, if any."""
@@ -131,18 +140,52 @@ class RepairPairs(Batched):
             tokens = _tokens(code) if passed or not paired else ()
             if 0 < len(tokens) <= _LONGEST:
                 side = fixed if passed else broken
-                side.append(_Program(sample_id, tokens, Counter(tokens)))
+                side.append(_Program(sample_id, code, tokens, Counter(tokens)))
         pairs = []
         for program in broken:
-            similarity, sample_id = _most_alike(program, fixed, min_similarity)
-            if sample_id is not None:
-                pairs.append(RepairPairRow(problem_id, program.sample_id, sample_id, similarity))
+            similarity, nearest = _most_alike(program, fixed, min_similarity)
+            if nearest is not None:
+                span = changed_lines(program.code, nearest.code)
+                pairs.append(
+                    RepairPairRow(
+                        problem_id, program.sample_id, nearest.sample_id, similarity, span=span
+                    )
+                )
         return sorted(pairs, key=lambda pair: (-pair.similarity, pair.broken_sample))
+
+
+def likeness(broken: str, fixed: str) -> float:
+    """The share of two programs' tokens that match in order; 0 where one has none that is read."""
+    before, after = _tokens(broken), _tokens(fixed)
+    if not 0 < len(before) <= _LONGEST or not 0 < len(after) <= _LONGEST:
+        return 0.0
+    return SequenceMatcher(None, before, after, autojunk=False).ratio()
+
+
+def changed_lines(broken: str, fixed: str) -> tuple[int, int]:
+    """The first and last line of the failing text that another has differently, from 1.
+
+    Where lines were only added it is the line before which they stand.
+    """
+    before, after = broken.splitlines(), fixed.splitlines()
+    steps = SequenceMatcher(None, before, after, autojunk=False).get_opcodes()
+    changed = [(low, high) for tag, low, high, _, _ in steps if tag != "equal"]
+    if not changed:
+        return 1, max(1, len(before))
+    first = min(changed[0][0], max(len(before) - 1, 0)) + 1
+    return first, max(first, changed[-1][1])
+
+
+def _pair(columns: Sequence[Any]) -> RepairPairRow:
+    problem, broken, fixed, similarity, number, first, last, change = columns
+    if first is None:
+        return RepairPairRow(problem, broken, fixed, similarity, number)
+    return RepairPairRow(problem, broken, fixed, similarity, number, (first, last), change)
 
 
 def _most_alike(
     program: _Program, fixed: Sequence[_Program], min_similarity: float
-) -> tuple[float, int | None]:
+) -> tuple[float, _Program | None]:
     """The passing program that is most like this one, with the similarity; the older of two."""
 
     def shared(other: _Program) -> float:
@@ -150,7 +193,8 @@ def _most_alike(
         total = len(program.tokens) + len(other.tokens)
         return 2 * (program.bag & other.bag).total() / total
 
-    best, sample_id = 0.0, None
+    best: float = 0.0
+    nearest: _Program | None = None
     bounds = sorted(((shared(other), other) for other in fixed), key=lambda pair: -pair[0])
     for bound, other in bounds[:_COMPARED]:
         if bound < max(best, min_similarity):
@@ -158,8 +202,8 @@ def _most_alike(
         similarity = SequenceMatcher(None, program.tokens, other.tokens, autojunk=False).ratio()
         # Where all tokens agree only comments differ: what was judged is chance, not an edit.
         if similarity < 1 and similarity >= min_similarity and similarity > best:
-            best, sample_id = similarity, other.sample_id
-    return best, sample_id
+            best, nearest = similarity, other
+    return best, nearest
 
 
 def _tokens(code: str) -> tuple[str, ...]:

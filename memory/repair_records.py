@@ -171,7 +171,9 @@ class RepairRow:
 class RepairPairRow:
     """A failing and a passing sample of one train problem that are alike.
 
-    ``similarity``: the share of their tokens that match in order, from 0 to 1.
+    ``similarity``: the share of their tokens that match in order, from 0 to 1. ``span``: the first
+    and last line of the failing one that changed, from 1. ``change``: what made the passing one of
+    it: an arm of the fractal loop, or ``alike`` for two samples that were written apart.
     """
 
     problem_id: str
@@ -179,6 +181,8 @@ class RepairPairRow:
     fixed_sample: int
     similarity: float
     id: int | None = None
+    span: tuple[int, int] | None = None
+    change: str = "alike"
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import sqlite3
 
 from sqlite_utils import Database, Migrations
 
-from memory import schema_repair
+from memory import schema_loops, schema_repair
 
 migrations = Migrations("kent")
 
@@ -216,6 +216,13 @@ def m005_repair(db: Database) -> None:
     for script in (schema_repair.TABLES, schema_repair.GUARDS):
         for statement in _statements(script):
             db.execute(statement)
+
+
+@migrations()
+def m006_loops(db: Database) -> None:
+    """The fractal coder's loops, and what a repair pair changed."""
+    for statement in _statements(schema_loops.TABLES):
+        db.execute(statement)
 
 
 def _statements(script: str) -> list[str]:

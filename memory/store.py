@@ -28,6 +28,7 @@ from memory.models import Models
 from memory.observations import Observations
 from memory.patterns import Patterns
 from memory.problems import Problems
+from memory.repair_loops import RepairLoops
 from memory.repair_pairs import RepairPairs
 from memory.repairs import Repairs
 from memory.rounds import Rounds
@@ -46,6 +47,7 @@ class Store(
     Rounds,
     Events,
     RepairPairs,
+    RepairLoops,
     Patterns,
     Facts,
     Constraints,

@@ -24,12 +24,12 @@ from memory.records import ProblemRow
 from memory.store import Store
 from sandbox import Sandbox
 from trainers.config import GeneratorConfig, TasksConfig, TrainerSettings
-from trainers.critic.engines import open_generator
 from trainers.generators.base import Generator, Request, SamplingParams
 from trainers.generators.prompts import solve_prompt
 from trainers.labelling import sample_and_label
 from trainers.samples import SampleSource, Want
 from trainers.stage import StageContext
+from trainers.stage_generator import open_generator
 from trainers.tasks import load_problems
 
 PROMPT_KIND = "visible1"

@@ -174,6 +174,37 @@ class CodeConfig(Section):
     alpha: float = Field(0.05, gt=0, lt=1, description="of the promotion test")
 
 
+Arm = Literal["infill", "rest", "rewrite", "resample", "recall", "edit"]
+
+
+class PythonLoopConfig(Section):
+    """The fractal loop on real Python."""
+
+    flood: int = Field(8, ge=1, le=1000, description="candidates of a problem at first")
+    local: int = Field(4, ge=1, le=1000, description="candidates for a guilty span")
+    tries: int = Field(6, ge=1, le=1000, description="patches of one program")
+    tokens: int = Field(
+        1500, ge=0, le=10_000_000, description="rendered for repair, beyond those of the flood"
+    )
+    seconds: float = Field(600, gt=0, le=86_400, description="for one problem")
+    arms: tuple[Arm, ...] = Field(
+        ("infill", "rest", "rewrite", "resample", "recall", "edit"), description="ways to patch"
+    )
+    parallel: int = Field(8, ge=1, le=256, description="problems that are worked on at once")
+    problems_per_round: int = Field(
+        60, ge=0, le=100_000, description="train problems that are repaired"
+    )
+    eval_problems: int = Field(
+        0, ge=0, le=100_000, description="test problems that are measured; 0: all"
+    )
+
+
+class FractalConfig(Section):
+    """Draft, flood, verify, localise, patch."""
+
+    python: PythonLoopConfig = Field(default_factory=PythonLoopConfig)
+
+
 class BenchmarkConfig(Section):
     """What ``kent benchmark`` measures."""
 
@@ -202,5 +233,6 @@ class TrainerSettings(Section):
     tasks: TasksConfig = Field(default_factory=TasksConfig)
     sandbox: SandboxConfig = Field(default_factory=SandboxConfig)
     critic: CriticConfig = Field(default_factory=CriticConfig)
+    fractal: FractalConfig = Field(default_factory=FractalConfig)
     code: CodeConfig = Field(default_factory=CodeConfig)
     benchmark: BenchmarkConfig = Field(default_factory=BenchmarkConfig)

@@ -19,12 +19,12 @@ from trainers.critic.base_samples import share_base_samples
 from trainers.critic.calibrate import reliability
 from trainers.critic.candidates import Version, champion, kind_of, load_version
 from trainers.critic.dataset import examples_of
-from trainers.critic.engines import open_features, open_generator
+from trainers.critic.engines import open_features
 from trainers.critic.evaluate import critic_figures, score, score_held_out
 from trainers.critic.features import FeatureSource
 from trainers.critic.judging import figures_json, pickers_of
 from trainers.critic.pipeline import Gathered, gather
-from trainers.critic.plan import load_sets, stored_counts
+from trainers.critic.plan import stored_counts
 from trainers.critic.sampling import Asked
 from trainers.critic.seed_accuracy import accuracy_figure
 from trainers.critic.sources import Engines, version_source
@@ -32,8 +32,10 @@ from trainers.critic.training import RoundData, sample_split_accuracy
 from trainers.errors import BenchmarkError
 from trainers.generators.base import Generator
 from trainers.generators.prompts import solve_prompt
+from trainers.problem_sets import load_sets
 from trainers.samples import SampleSource, Want
 from trainers.stage import StageContext, StageResult
+from trainers.stage_generator import open_generator
 
 _TIMED_PROGRAMS = 64
 _LAST_SECONDS = """

@@ -1,4 +1,4 @@
-"""What the stage works with by default: the configured generator and feature model."""
+"""What the stage reads programs with by default: the configured feature model."""
 
 import os
 from pathlib import Path
@@ -9,28 +9,11 @@ from trainers.config import TrainerSettings
 from trainers.critic.encoder import EncoderStates
 from trainers.critic.features import FeatureSource, HiddenStates
 from trainers.errors import WeightsError
-from trainers.generators import open_generator as open_configured
-from trainers.generators.base import Generator
 from trainers.generators.folder import hf_folder
 from trainers.generators.weights import default_weights_dir, identity
 from trainers.stage import StageContext
 
 GENERATOR = "generator"  # the value of critic.feature_model that means: the same model
-
-
-def open_generator(context: StageContext) -> Generator:
-    """The configured generator; its engine's process is registered, so that it can be ended."""
-
-    def register(pid: int, start: float, role: str) -> None:
-        context.store.register_process(pid, start, role, context.settings.generator.model)
-
-    return open_configured(
-        context.settings.generator,
-        state_dir=context.state_dir,
-        weights_dir=default_weights_dir(os.environ),
-        log_path=context.state_dir / "logs" / "generator.log",
-        on_engine=register,
-    )
 
 
 def open_features(context: StageContext) -> FeatureSource | None:

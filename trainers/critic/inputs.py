@@ -26,7 +26,7 @@ from trainers.critic.mutation import (
     mutants,
     numbers,
 )
-from trainers.critic.visible import shown_asserts
+from trainers.visible import shown_asserts
 
 WANTED = 24
 MAX_PARSED = 32

@@ -11,12 +11,12 @@ from trainers.calibration import calibrated_limits
 from trainers.critic.agreement import ObservationWork, observe
 from trainers.critic.generated_inputs import generated_calls, without_inputs, write_inputs
 from trainers.critic.inputs import inputs_hash, inputs_of
-from trainers.critic.plan import derived_seed
 from trainers.critic.signals import Executed
 from trainers.critic.survey import LabelledSet, Surveyed
 from trainers.critic.visible import run_visible
 from trainers.generators.base import Generator
 from trainers.labelling import LabelReport, sample_and_label
+from trainers.problem_sets import derived_seed
 from trainers.samples import SampleSource, Want, missing_indexes
 from trainers.stage import StageContext
 

@@ -104,7 +104,7 @@ def pick(
         generated: calls that the generator wrote.
         sandbox: who runs them.
         critic: the champion; None: there is none for this generator.
-        features: what the critic sees, not entered; None where it sees none.
+        features: what the critic sees, entered; None where it sees none.
         wanted: inputs to compare the samples on, at most.
     """
     prompt = solve_prompt(problem, kind)
@@ -167,8 +167,7 @@ def _inputs(
         return facts
     texts = {sample.program_hash: sample.code for sample in samples}
     distinct = list(dict.fromkeys(one.features_of))
-    with features:
-        vectors = features.extract(prompt, [texts[key] for key in distinct])
+    vectors = features.extract(prompt, [texts[key] for key in distinct])
     columns = features.columns(critic.spec.pooling)
     rows = [distinct.index(key) for key in one.features_of]
     return torch.cat([vectors[rows][:, columns], facts], dim=1)

@@ -13,7 +13,6 @@ from trainers.critic.engines import (
     backbone_folder,
     fastest_dtype,
     open_features,
-    open_generator,
     programs_a_pass,
 )
 from trainers.critic.features import FeatureSource
@@ -26,6 +25,7 @@ from trainers.errors import WeightsError
 from trainers.generators.base import Generator, Message
 from trainers.samples import SampleSource
 from trainers.stage import StageContext
+from trainers.stage_generator import open_generator
 
 Prompts = Mapping[str, Sequence[Message]]
 

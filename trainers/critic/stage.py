@@ -5,16 +5,18 @@ from typing import Any
 
 from trainers.clock import Clock
 from trainers.critic.candidates import Version, mark_stale_champion, version_of_round
-from trainers.critic.engines import open_features, open_generator
+from trainers.critic.engines import open_features
 from trainers.critic.features import FeatureSource
 from trainers.critic.judging import gate, measure
 from trainers.critic.pipeline import Gathered, gather, spec_of
-from trainers.critic.plan import ProblemSets, load_sets, tokens_of_round, wanted_samples
+from trainers.critic.plan import tokens_of_round, wanted_samples
 from trainers.critic.sampling import Asked
 from trainers.critic.sources import Engines
 from trainers.critic.training import RoundData, sample_split_accuracy, train_candidate
 from trainers.generators.base import Generator
+from trainers.problem_sets import ProblemSets, load_sets
 from trainers.stage import StageContext, StageResult
+from trainers.stage_generator import open_generator
 
 
 class CriticStage:

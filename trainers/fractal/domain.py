@@ -6,6 +6,9 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from numpy.random import Generator
 
+FLOOD = "flood"
+"""The arm that a task begins with."""
+
 Task_contra = TypeVar("Task_contra", contravariant=True)
 Program = TypeVar("Program")
 
@@ -49,8 +52,14 @@ class Domain(Protocol[Task_contra, Program]):
 
     name: str
 
-    def draft(self, task: Task_contra, count: int, rng: Generator) -> Sequence[Program]:
-        """``count`` skeletons for a task; all their roots are open."""
+    @property
+    def anew(self) -> Sequence[str]:
+        """The arms that begin anew, whatever was tried before."""
+
+    def draft(
+        self, task: Task_contra, count: int, rng: Generator, arm: str = FLOOD
+    ) -> Sequence[Program]:
+        """``count`` skeletons for a task; all their roots are open. ``arm``: or one of ``anew``."""
 
     def render(
         self, task: Task_contra, programs: Sequence[Program], rng: Generator
@@ -67,7 +76,7 @@ class Domain(Protocol[Task_contra, Program]):
         """The roots that may be to blame, the most suspicious first."""
 
     def arms(self, task: Task_contra, program: Program, judgement: Judgement) -> Sequence[str]:
-        """The ways to patch that fit this program; the first is the domain's default."""
+        """The ways to patch this program; the first is the domain's default."""
 
     def reopen(
         self,

@@ -11,7 +11,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from numpy.random import Generator
 
-from trainers.fractal.domain import Domain, Judgement, Suspect
+from trainers.fractal.domain import FLOOD, Domain, Judgement, Suspect
 
 Task = TypeVar("Task")
 Program = TypeVar("Program")
@@ -32,12 +32,15 @@ class Budget:
 class LoopSettings:
     """How wide the loop is. ``flood``: candidates drafted at first; ``local``: for a guilty root.
 
-    ``tries``: patches of one program, after which the next best has its turn.
+    ``tries``: patches of one program, after which the next best has its turn. ``doubted``: arms
+    whose programs often pass what may be seen and are wrong: what they find is kept, and the loop
+    goes on.
     """
 
     flood: int = 8
     local: int = 8
     tries: int = 4
+    doubted: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,7 @@ class Tried(Generic[Program]):
     judgement: Judgement
     patched: int = 0
     base: int | None = None
-    arm: str = "flood"
+    arm: str = FLOOD
     suspects: list[Suspect] | None = None
 
 
@@ -137,11 +140,11 @@ class Loop(Generic[Task, Program]):
         run = _Run(self, task, budget, rng, tokens=spent)
         if flooded is None:
             drafts = self.domain.draft(task, self.settings.flood, rng)
-            run.call("flood", drafts, None, None)
+            run.call(FLOOD, drafts, None, None)
         else:
-            run.judge("flood", flooded, spent, None, None)
+            run.judge(FLOOD, flooded, spent, None, None)
         first = bool(run.passing())
-        while not run.passing() and run.affordable() and run.patch():
+        while not run.settled() and run.affordable() and run.patch():
             self.check_stop()
         return run.outcome(first)
 
@@ -166,6 +169,9 @@ class _Run(Generic[Task, Program]):
 
     def passing(self) -> list[Tried[Program]]:
         return [tried for tried in self._tried if tried.judgement.passed]
+
+    def settled(self) -> bool:
+        return any(one.arm not in self._loop.settings.doubted for one in self.passing())
 
     def affordable(self) -> bool:
         spent = time.monotonic() - self._started
@@ -217,26 +223,39 @@ class _Run(Generic[Task, Program]):
         return step
 
     def patch(self) -> bool:
-        """One patch of the most promising program; False when there is none left to patch."""
-        while base := self._next_base():
-            arms = self._domain.arms(self._task, base.program, base.judgement)
-            suspect = self._suspect(base)
-            base.patched += 1
-            if suspect is None or not arms:
+        """One patch of the most promising program, or a start anew; False where neither is left."""
+        while True:
+            base = self._next_base()
+            suspect = self._suspect(base) if base is not None else None
+            kind = base.judgement.kind if base is not None else "nothing"
+            local = (
+                self._domain.arms(self._task, base.program, base.judgement)
+                if base is not None and suspect is not None
+                else ()
+            )
+            if base is not None and not local:
                 base.patched = self._loop.settings.tries
                 continue
-            arm = self._loop.chooser.choose(base.judgement.kind, arms, self._rng)
+            arms = [*local, *self._domain.anew]
+            if not arms:
+                return False
+            arm = self._loop.chooser.choose(kind, arms, self._rng)
+            if arm in self._domain.anew:
+                drafts = self._domain.draft(self._task, self._loop.settings.local, self._rng, arm)
+                self._learn(kind, self.call(arm, drafts, None, None))
+                return True
+            assert base is not None and suspect is not None, "local arms have a base"
+            base.patched += 1
             opened = self._domain.reopen(
                 self._task, base.program, base.judgement, suspect, arm,
                 self._loop.settings.local, self._rng,
             )  # fmt: skip
             if opened:
-                step = self.call(arm, opened, base, suspect.root)
-                self._loop.chooser.learn(
-                    base.judgement.kind, arm, passed=step.passed, tokens=step.tokens
-                )
+                self._learn(kind, self.call(arm, opened, base, suspect.root))
                 return True
-        return False
+
+    def _learn(self, kind: str, step: Step) -> None:
+        self._loop.chooser.learn(kind, step.arm, passed=step.passed, tokens=step.tokens)
 
     def outcome(self, first_pass: bool) -> Outcome[Program]:
         return Outcome(
@@ -250,8 +269,12 @@ class _Run(Generic[Task, Program]):
         )
 
     def _next_base(self) -> Tried[Program] | None:
-        """The nearest to passing of those patched least; the best so far is never lost."""
-        open_ = [one for one in self._tried if one.patched < self._loop.settings.tries]
+        """The nearest to passing of those that may be patched; the best so far is never lost."""
+        open_ = [
+            one
+            for one in self._tried
+            if one.patched < self._loop.settings.tries and not one.judgement.passed
+        ]
         return max(open_, key=lambda one: (one.judgement.score, -one.patched, -one.number),
                    default=None)  # fmt: skip
 

@@ -5,6 +5,7 @@ Changing a template's text means raising its version: each sample is stored with
 
 import ast
 import re
+from collections.abc import Sequence
 
 from memory.records import ProblemRow
 from trainers.generators.base import Message
@@ -83,6 +84,26 @@ def repair_prompt(
         "the whole corrected program in one Python code block, without tests."
     )
     return *asked, answer, Message("user", told)
+
+
+def recall_prompt(
+    problem: ProblemRow, prompt_kind: str, solved: Sequence[tuple[ProblemRow, str]]
+) -> tuple[Message, ...]:
+    """The chat that asks for a solution after others were asked for and given.
+
+    Args:
+        problem: what is to be solved.
+        prompt_kind: see :func:`solve_prompt`, for all of them.
+        solved: train problems and programs that pass their tests, the nearest last.
+    """
+    system, asked = solve_prompt(problem, prompt_kind)
+    turns: list[Message] = []
+    for other, code in solved:
+        turns += [
+            solve_prompt(other, prompt_kind)[1],
+            Message("assistant", f"```python\n{code.strip()}\n```"),
+        ]
+    return system, *turns, asked
 
 
 def infill_preamble(problem: ProblemRow, prompt_kind: str) -> str:

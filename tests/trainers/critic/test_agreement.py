@@ -21,10 +21,11 @@ from trainers.critic.agreement import (
     soft_agreement,
 )
 from trainers.critic.inputs import inputs_hash, inputs_of
-from trainers.critic.visible import run_visible, visible_tests
+from trainers.critic.visible import run_visible
 from trainers.labelling import verdict_row
 from trainers.samples import program_hash
 from trainers.stage import Stopped
+from trainers.visible import visible_tests
 
 OUTCOME = st.sampled_from(["a", "b", "c", "!ValueError", "!timeout"])
 

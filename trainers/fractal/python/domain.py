@@ -1,6 +1,6 @@
 """Real Python as a domain of the loop: a code model renders, the sandbox verifies."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -8,12 +8,14 @@ from numpy.random import Generator as Rng
 
 from memory.records import ProblemRow
 from sandbox import Sandbox, Tests, Verdict
-from trainers.fractal.domain import Judgement, Rendered, Suspect
+from trainers.fractal.domain import FLOOD, Judgement, Rendered, Suspect
 from trainers.fractal.python.judge import Judge
 from trainers.fractal.python.localise import Blame, Evidence, suspects
+from trainers.fractal.python.partners import Editor
 from trainers.fractal.python.patches import (
     EDIT,
     INFILL,
+    RECALL,
     RESAMPLE,
     REST,
     REWRITE,
@@ -40,13 +42,6 @@ class Writer(Protocol):
         """All completions, in the order of the requests."""
 
 
-class Editor(Protocol):
-    """Learned edits: programs like a failing one that could be its repair, likeliest first."""
-
-    def edits(self, code: str, statement: str, evidence: Evidence, count: int) -> list[str]:
-        """At most ``count``; none where nothing was learned."""
-
-
 @dataclass(frozen=True)
 class PythonTask:
     """A problem and the tests that the loop may run: visible ones, or in training the hidden."""
@@ -64,13 +59,23 @@ class PythonDomain:
     prompt_kind: str
     params: SamplingParams
     editor: Editor | None = None
+    recall: Callable[[ProblemRow], Sequence[tuple[ProblemRow, str]]] | None = None
     blame: Blame = field(default_factory=Blame)
-    arms_wanted: tuple[str, ...] = (INFILL, REST, REWRITE, RESAMPLE, EDIT)
+    arms_wanted: tuple[str, ...] = (INFILL, REST, REWRITE, RESAMPLE, RECALL, EDIT)
     name: str = "python"
 
-    def draft(self, task: PythonTask, count: int, rng: Rng) -> Sequence[PythonProgram]:
+    @property
+    def anew(self) -> Sequence[str]:
+        """See the protocol: fresh samples, and those after problems that were solved."""
+        able = (RESAMPLE,) if self.recall is None else (RESAMPLE, RECALL)
+        return [arm for arm in able if arm in self.arms_wanted]
+
+    def draft(
+        self, task: PythonTask, count: int, rng: Rng, arm: str = FLOOD
+    ) -> Sequence[PythonProgram]:
         """See the protocol: the draft is the generator's, its roots are known once it is there."""
-        return [Asker(task.problem, self.prompt_kind).fresh()] * count
+        solved = self.recall(task.problem) if self.recall is not None and arm == RECALL else ()
+        return [Asker(task.problem, self.prompt_kind, solved).fresh(arm)] * count
 
     def render(
         self, task: PythonTask, programs: Sequence[PythonProgram], rng: Rng
@@ -103,7 +108,11 @@ class PythonDomain:
     def arms(self, task: PythonTask, program: PythonProgram, judgement: Judgement) -> Sequence[str]:
         """See the protocol; a learned edit needs a program that parses."""
         able = self.editor is not None and judgement.kind != "syntax_error"
-        return [arm for arm in self.arms_wanted if arm != EDIT or able]
+        return [
+            arm
+            for arm in self.arms_wanted
+            if arm not in (RESAMPLE, RECALL) and (arm != EDIT or able)
+        ]
 
     def reopen(
         self,

@@ -5,12 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
-from sandbox import Call, Limits, Program, Sandbox, Tests, Verdict, Word
+from sandbox import Call, Program, Sandbox, Tests, Verdict, Word
 from trainers.fractal.domain import Judgement
 from trainers.fractal.python.localise import Evidence
-
-LIMITS = Limits(cpu_s=2.0, wall_s=10.0)
-"""A candidate's: most take a hundredth of it."""
 
 _KINDS = {
     Word.PASSED: "passed",
@@ -30,14 +27,11 @@ class Judge:
 
     sandbox: Sandbox
     tests: Tests
-    limits: Limits = LIMITS
 
     def words(self, codes: Sequence[str]) -> list[Verdict]:
         """The verdicts on programs, in their order."""
         found: dict[int, Verdict] = {}
-        programs = (
-            Program(str(number), code, self.tests, self.limits) for number, code in enumerate(codes)
-        )
+        programs = (Program(str(number), code, self.tests) for number, code in enumerate(codes))
         for verdict in self.sandbox.run_many(programs):
             found[int(verdict.key)] = verdict
         return [found[number] for number in range(len(codes))]
@@ -50,7 +44,7 @@ class Judge:
         """Run a failing program once more, traced; without coverage where its tests allow none."""
         if self.tests.mode != "data" or verdict.word is Word.SYNTAX_ERROR:
             return Evidence((), verdict.failure)
-        traced = self.sandbox.run(Program("trace", code, self.tests, self.limits, trace=True))
+        traced = self.sandbox.run(Program("trace", code, self.tests, trace=True))
         return Evidence(traced.trace, verdict.failure)
 
     def _judgement(self, verdict: Verdict) -> Judgement:

@@ -1,5 +1,6 @@
 """The ways to patch a Python program: what is opened, and how the middle is cut to size."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from memory.records import ProblemRow
@@ -7,33 +8,49 @@ from sandbox import Failure, Word
 from trainers.fractal.python.program import Opening, PythonProgram
 from trainers.fractal.python.roots import Root, function_end
 from trainers.generators.base import Infill, Request
-from trainers.generators.prompts import infill_preamble, repair_prompt, solve_prompt
+from trainers.generators.prompts import (
+    infill_preamble,
+    recall_prompt,
+    repair_prompt,
+    solve_prompt,
+)
 
-INFILL, REST, REWRITE, RESAMPLE, EDIT = "infill", "rest", "rewrite", "resample", "edit"
+INFILL, REST, REWRITE, RESAMPLE, RECALL, EDIT = (
+    "infill",
+    "rest",
+    "rewrite",
+    "resample",
+    "recall",
+    "edit",
+)
 """Only the guilty span; all from it to the function's end; the whole program with what is wrong
-said; a fresh sample; a learned edit, which no model writes."""
+said; a fresh sample; a fresh one after like problems and what solved them; a learned edit, which
+no model writes."""
 
-ARMS = (INFILL, REST, REWRITE, RESAMPLE, EDIT)
+ARMS = (INFILL, REST, REWRITE, RESAMPLE, RECALL, EDIT)
 
 
 @dataclass(frozen=True)
 class Asker:
-    """Makes the openings of one problem's programs."""
+    """Makes the openings of one problem's programs. ``solved``: problems like it, nearest last."""
 
     problem: ProblemRow
     prompt_kind: str
+    solved: Sequence[tuple[ProblemRow, str]] = ()
 
-    def fresh(self) -> PythonProgram:
-        """A program of which nothing is written."""
-        request = Request("solve", solve_prompt(self.problem, self.prompt_kind))
-        return PythonProgram("", opening=Opening(request), change="flood")
+    def fresh(self, arm: str) -> PythonProgram:
+        """A program of which nothing is written; after solved ones where there are any."""
+        prompt = (
+            recall_prompt(self.problem, self.prompt_kind, self.solved)
+            if self.solved
+            else solve_prompt(self.problem, self.prompt_kind)
+        )
+        return PythonProgram("", opening=Opening(Request(arm, prompt)), change=arm)
 
     def open(
         self, program: PythonProgram, root: Root, arm: str, failed: str
     ) -> PythonProgram | None:
         """The program with what the arm renders again open; None where the arm does not fit."""
-        if arm == RESAMPLE:
-            return self.fresh()
         if arm == REWRITE:
             prompt = repair_prompt(self.problem, self.prompt_kind, program.code, failed)
             return program.opened(Opening(Request(REWRITE, prompt)), REWRITE)

@@ -1,0 +1,127 @@
+"""Many problems' loops at once: threads that share one generator and touch no store."""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from sandbox import Tests
+from trainers.config import PythonLoopConfig
+from trainers.fractal.loop import ArmChooser, Budget, Loop, LoopSettings, Outcome, Tried
+from trainers.fractal.python.domain import PythonDomain, PythonTask
+from trainers.fractal.python.partners import EditorOf
+from trainers.fractal.python.patches import EDIT
+from trainers.fractal.python.program import PythonProgram
+from trainers.problem_sets import derived_seed
+from trainers.stage import StageContext
+
+PythonOutcome = Outcome[PythonProgram]
+POLL_S = 0.25
+
+
+@dataclass(frozen=True)
+class Work:
+    """One problem's loop: what may be run, who chooses the arm, what there is to begin with.
+
+    ``flooded`` None: the loop draws its own flood. ``spent``: the tokens that those took.
+    """
+
+    task: PythonTask
+    chooser: ArmChooser
+    seed: int
+    flooded: Sequence[PythonProgram] | None = None
+    spent: int = 0
+
+
+def run_loops(
+    works: Sequence[Work],
+    domain: PythonDomain,
+    editor_of: EditorOf,
+    config: PythonLoopConfig,
+    check_stop: Callable[[], None],
+) -> Iterator[tuple[Work, PythonOutcome]]:
+    """Give each work's outcome as it comes; at most ``config.parallel`` run at once.
+
+    Raises:
+        Stopped: asked to stop; what was given before stays valid.
+        GeneratorError: the generator failed.
+    """
+    waiting = iter(works)
+    running: dict[Future[PythonOutcome], Work] = {}
+    stop: list[bool] = []
+
+    def check() -> None:
+        if stop:
+            raise _LeftError
+
+    with ThreadPoolExecutor(config.parallel, thread_name_prefix="loop") as pool:
+        try:
+            while True:
+                check_stop()
+                while len(running) < config.parallel and (work := next(waiting, None)):
+                    running[pool.submit(_run, work, domain, editor_of, config, check)] = work
+                if not running:
+                    return
+                done, _ = wait(running, timeout=POLL_S, return_when=FIRST_COMPLETED)
+                for future in done:
+                    yield running.pop(future), future.result()
+        finally:
+            stop.append(True)
+
+
+class _LeftError(Exception):
+    """The one who asked for a loop has left."""
+
+
+def _run(
+    work: Work,
+    domain: PythonDomain,
+    editor_of: EditorOf,
+    config: PythonLoopConfig,
+    check_stop: Callable[[], None],
+) -> PythonOutcome:
+    settings = LoopSettings(config.flood, config.local, config.tries, frozenset({EDIT}))
+    loop = Loop(replace(domain, editor=editor_of()), work.chooser, settings, check_stop)
+    rng = np.random.default_rng(derived_seed(work.seed, work.task.problem.id))
+    budget = Budget(work.spent + config.tokens, config.seconds)
+    return loop.run(work.task, budget, rng, work.flooded, work.spent)
+
+
+def flood_all(
+    tasks: Sequence[PythonTask],
+    domain: PythonDomain,
+    config: PythonLoopConfig,
+    context: StageContext,
+) -> Iterator[tuple[PythonTask, list[PythonProgram], int]]:
+    """Give the first candidates of each problem, and the tokens that they took."""
+
+    def flood(task: PythonTask) -> tuple[PythonTask, list[PythonProgram], int]:
+        context.check_stop()
+        rng = np.random.default_rng(derived_seed(context.seed, task.problem.id, "flood"))
+        rendered = domain.render(task, domain.draft(task, config.flood, rng), rng)
+        programs = [one.program for one in rendered]
+        return task, programs, sum(one.tokens for one in rendered)
+
+    with ThreadPoolExecutor(config.parallel, thread_name_prefix="flood") as pool:
+        yield from pool.map(flood, tasks)
+
+
+def trace_of(outcome: PythonOutcome, tests: Tests) -> dict[str, Any]:
+    """What is stored of a loop: every step, and of every program how it came and how it did."""
+    return {
+        "tests": len(tests.calls),
+        "steps": [step.to_json() for step in outcome.steps],
+        "programs": [_told(tried) for tried in outcome.tried],
+    }
+
+
+def _told(tried: Tried[PythonProgram]) -> dict[str, Any]:
+    return {
+        "arm": tried.arm,
+        "base": tried.base,
+        "kind": tried.judgement.kind,
+        "score": round(tried.judgement.score, 3),
+        "code": tried.program.code,
+    }
