@@ -133,6 +133,25 @@ def code(
     return _shown(code_figures(app.load(**flags)), in_lines, as_json=as_json)
 
 
+@benchmark.command()
+@click.option("--limit", type=click.IntRange(1), help="So many test problems, chosen by hash.")
+@click.option("--budget", type=click.IntRange(0), help="Tokens for repair, beyond the flood's.")
+@json_option
+@pass_app
+def fractal(app: App, limit: int | None, budget: int | None, as_json: bool) -> int:
+    """Measure the repair loop beside fresh samples of the same budget, on problems never learned.
+
+    Both see the visible tests only; the hidden ones score the chosen program once.
+    """
+    from kent.benchmark_fractal import fractal_figures, in_lines
+
+    flags = {
+        "fractal.python.eval_problems": ("--limit", limit),
+        "fractal.python.tokens": ("--budget", budget),
+    }
+    return _shown(fractal_figures(app.load(**flags)), in_lines, as_json=as_json)
+
+
 def _shown(
     document: dict[str, Any] | None,
     in_lines: Callable[[dict[str, Any]], list[str]],

@@ -81,7 +81,9 @@ class OpenVinoEngine:
                 "text": self._tokenizer.decode(ids, skip_special_tokens=True),
                 "tokens": len(ids),
                 "logprob": sum(logprobs) if logprobs else None,
-                "finish_reason": "length" if parts[-1].finish_reason == length else "stop",
+                # Of an answer whose first token stops it there is no part.
+                "finish_reason": "length" if parts and parts[-1].finish_reason == length
+                else "stop",
                 "pieces": self._pieces_of(number, ids, logprobs),
             })  # fmt: skip
 
