@@ -9,6 +9,7 @@ computed after the loop for all ticks at once.
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import sqrt
+from typing import TypeVar, TypeVarTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +23,9 @@ from trainers.ctm.modules.synapse import SynapseUNET
 from trainers.ctm.modules.synchronization import SynchronizationModule
 from trainers.ctm.modules.trace import NeuronTape, NeuronWeights
 from trainers.ctm.modules.workspace import GridWorkspace
+
+_Given = TypeVarTuple("_Given")
+_Made = TypeVar("_Made")
 
 
 @dataclass(frozen=True)
@@ -124,7 +128,7 @@ class ThoughtCore(nn.Module):
             self.neurons.weights(),
             self.sync.action_rate(),
             self.sync.action.scales(ticks),
-            None if self.workspace is not None else self.attention.project(features),
+            None if self.workspace is not None else self._again(self.attention.project)(features),
         )
 
     def run(
@@ -145,21 +149,23 @@ class ThoughtCore(nn.Module):
             keep_attention: also return where the ticks looked.
         """
         state, accumulated, features = now.state, now.accumulated, now.features
-        neurons = NeuronTape(shared.weights, now.past, ticks, product_dtype(full(features)))
+        dtype = product_dtype(full(features))
+        neurons = NeuronTape(shared.weights, now.past, ticks, dtype)
+        attention, synapse = self.attention.open(dtype), self.synapse.open(dtype)
         cells = AttentionTape(*shared.keys_values, valid) if shared.keys_values else None
         pres: list[Tensor] = []
         states, rewritten, looks = [], [], []
         for tick in range(now.tick, now.tick + ticks):
             accumulated = self.sync.action_sync(state, accumulated, shared.rate)
-            query = self.attention.query(accumulated * shared.scales[tick])
+            query = attention.query(accumulated * shared.scales[tick])
             if self.workspace is not None and tick % self.config.workspace_every == 0:
                 features = self.workspace(features, query, valid)
                 rewritten.append(features)
                 cells = None
             if cells is None:
                 cells = AttentionTape(*self.attention.project(features), valid)
-            attended, look = self.attention.attend(query, cells)
-            pres.append(self.synapse(attended, state))
+            attended, look = attention.attend(query, cells)
+            pres.append(synapse(attended, state))
             state = neurons.step(pres[-1])
             states.append(state)
             if keep_attention:
@@ -183,9 +189,7 @@ class ThoughtCore(nn.Module):
         """
         now, shared = self.start(features), self.prepare(features, ticks)
         length = self.config.checkpoint_every or ticks
-        run: Callable[..., tuple[CoreState, Segment]] = self.run
-        if self.config.checkpoint_every and torch.is_grad_enabled():
-            run = _recomputed(self.run)
+        run = self._again(self.run)
         found = []
         first = now.state[None]
         for begin in range(0, ticks, length):
@@ -199,16 +203,17 @@ class ThoughtCore(nn.Module):
             tuple(each for part in found for each in part.attention),
         )
 
+    def output_sync(self, states: Tensor) -> Tensor:
+        """``SynchronizationModule.output_sync``, recomputed where ``checkpoint_every`` says so."""
+        return self._again(self.sync.output_sync)(states)
 
-def _recomputed(
-    run: Callable[..., tuple[CoreState, Segment]],
-) -> Callable[..., tuple[CoreState, Segment]]:
-    """Wrap ``run`` so that backward computes its inside again (Chen et al. 2016)."""
+    def _again(self, compute: Callable[[*_Given], _Made]) -> Callable[[*_Given], _Made]:
+        """Make backward compute the inside again, where ``checkpoint_every`` is set."""
+        if not self.config.checkpoint_every or not torch.is_grad_enabled():
+            return compute
 
-    def segment(*arguments: object) -> tuple[CoreState, Segment]:
-        found: tuple[CoreState, Segment] = checkpoint(
-            run, *arguments, use_reentrant=False, preserve_rng_state=False
-        )
-        return found
+        def recomputed(*given: *_Given) -> _Made:
+            made = checkpoint(compute, *given, use_reentrant=False, preserve_rng_state=False)
+            return cast(_Made, made)
 
-    return segment
+        return recomputed

@@ -48,10 +48,12 @@ class ContinuousThoughtMachine(RepairModel):
         """Think about features that exist; arguments as in ``forward``."""
         count = self.config.iterations if ticks is None else ticks
         segment = self.core.think(features, batch.valid, count, analyse)
-        synchronisation = self.core.sync.output_sync(segment.states)
+        synchronisation = self.core.output_sync(segment.states)
         context = self.head.context(synchronisation)
-        states = self.head.norm(torch.stack(segment.features or (features,)))
-        every = self.config.workspace_every if segment.features else count
+        start = self.head.norm(features)
+        rewritten = segment.features
+        states = self.head.norm(torch.stack(rewritten)) if rewritten else start[None]
+        every = self.config.workspace_every if rewritten else count
         locations = torch.cat(
             [
                 self.head.locate(seen, context[i * every : (i + 1) * every], batch.allowed)
@@ -64,7 +66,7 @@ class ContinuousThoughtMachine(RepairModel):
             context=context,
             states=states,
             state_of_tick=torch.arange(count, device=features.device) // every,
-            copy_keys=self.head.copy_keys(self.head.norm(features)),
+            copy_keys=self.head.copy_keys(start),
             allowed=batch.allowed,
             ticks_used=torch.full((batch.size,), count, device=features.device),
             attention=torch.stack(segment.attention) if analyse else None,

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from trainers.ctm.config import CTMConfig
+from trainers.ctm.modules.linear_run import LinearRun
 from trainers.ctm.modules.precision import full_precision, product_dtype
 
 HIDDEN = -1e30  # score of a masked cell: its weight is 0, and products with it are no NaN
@@ -96,6 +97,19 @@ class MultiHeadAttention(nn.Module):
         split = projected.to(product_dtype(features)).view(*features.shape[:2], 2, self.heads, -1)
         keys, values = split.permute(2, 0, 3, 1, 4).contiguous().unbind(0)
         return keys, values
+
+    def open(self, dtype: torch.dtype) -> "AttentionRun":
+        """Begin a run whose products have type ``dtype``."""
+        return AttentionRun(self, dtype)
+
+
+class AttentionRun:
+    """The attention's ticks in one run."""
+
+    def __init__(self, attention: MultiHeadAttention, dtype: torch.dtype) -> None:
+        self.heads = attention.heads
+        self.query = LinearRun(attention.query, dtype)
+        self.out = LinearRun(attention.out, dtype)
 
     def attend(self, query: Tensor, tape: AttentionTape) -> tuple[Tensor, Tensor]:
         """(B, d_input) queries to (B, d_input), and (B, heads, N) weights without gradient."""

@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
 from trainers.ctm.config import CTMConfig
+from trainers.ctm.modules.linear_run import LinearRun
 
 
-class _Block(nn.Module):
+class Block(nn.Module):
     """Linear, LayerNorm, SiLU."""
 
     def __init__(self, wide: int, out: int) -> None:
@@ -17,59 +19,53 @@ class _Block(nn.Module):
         self.linear = nn.Linear(wide, out)
         self.norm = nn.LayerNorm(out)
 
-    def forward(self, values: Tensor) -> Tensor:
-        return nn.functional.silu(self.norm(self.linear(values)))
-
-
-class _First(nn.Module):
-    """The first linear map over two inputs side by side, without laying them side by side."""
-
-    def __init__(self, d_input: int, d_model: int, out: int) -> None:
-        super().__init__()
-        self.linear = nn.Linear(d_input + d_model, out)
-        self.split = d_input
-
-    def forward(self, attended: Tensor, state: Tensor) -> Tensor:
-        from_attention = self.linear.weight[:, : self.split]
-        from_state = self.linear.weight[:, self.split :]
-        mapped = nn.functional.linear(attended, from_attention, self.linear.bias)
-        return mapped + nn.functional.linear(state, from_state)
-
 
 class SynapseUNET(nn.Module):
     """A U-Net of ``depth`` widths on a straight line from d_model to the narrowest.
 
-    Depth 1 is one gated layer. Skips are added and then normalised.
+    Depth 1 is one gated layer. Skips are added and then normalised. ``open`` begins a run.
     """
 
     def __init__(self, config: CTMConfig) -> None:
         super().__init__()
         size, depth = config.d_model, config.synapse_depth
-        self.deep = depth > 1
-        if not self.deep:
-            self.first = _First(config.d_input, size, 2 * size)
-            self.norm = nn.LayerNorm(size)
-            return
-        widths = _widths(size, config.synapse_min_width, depth)
-        self.first = _First(config.d_input, size, size)
+        widths = _widths(size, config.synapse_min_width, depth) if depth > 1 else ()
+        self.first = nn.Linear(config.d_input + size, size if widths else 2 * size)
         self.norm = nn.LayerNorm(size)
         pairs = list(pairwise(widths))
-        self.down = nn.ModuleList(_Block(wide, narrow) for wide, narrow in pairs)
-        self.up = nn.ModuleList(_Block(narrow, wide) for wide, narrow in pairs)
+        self.down = nn.ModuleList(Block(wide, narrow) for wide, narrow in pairs)
+        self.up = nn.ModuleList(Block(narrow, wide) for wide, narrow in pairs)
         self.skip = nn.ModuleList(nn.LayerNorm(wide) for wide, _ in pairs)
 
-    def forward(self, attended: Tensor, state: Tensor) -> Tensor:
+    def open(self, dtype: torch.dtype) -> "SynapseRun":
+        """Begin a run whose products have type ``dtype``."""
+        return SynapseRun(self, dtype)
+
+
+class SynapseRun:
+    """The synapses' ticks in one run."""
+
+    def __init__(self, synapse: SynapseUNET, dtype: torch.dtype) -> None:
+        self.synapse = synapse
+        self.first = LinearRun(synapse.first, dtype)
+        self.down = [LinearRun(cast(Block, block).linear, dtype) for block in synapse.down]
+        self.up = [LinearRun(cast(Block, block).linear, dtype) for block in synapse.up]
+
+    def __call__(self, attended: Tensor, state: Tensor) -> Tensor:
         """(B, d_input) and (B, d_model) to (B, d_model) pre-activations."""
-        mapped = self.first(attended, state)
-        if not self.deep:
-            gated: Tensor = self.norm(nn.functional.glu(mapped, -1))
+        unet = self.synapse
+        mapped = self.first(torch.cat([attended, state], -1))
+        if not self.down:
+            gated: Tensor = unet.norm(nn.functional.glu(mapped, -1))
             return gated
-        passed = [nn.functional.silu(self.norm(mapped))]
-        for down in self.down:
-            passed.append(down(passed[-1]))
+        silu = nn.functional.silu
+        passed = [silu(unet.norm(mapped))]
+        for linear, block in zip(self.down, unet.down, strict=True):
+            passed.append(silu(cast(Block, block).norm(linear(passed[-1]))))
         back = passed.pop()
-        for up, skip in zip(reversed(self.up), reversed(self.skip), strict=True):
-            back = skip(up(back) + passed.pop())
+        for i in reversed(range(len(self.up))):
+            risen = silu(cast(Block, unet.up[i]).norm(self.up[i](back)))
+            back = unet.skip[i](risen + passed.pop())
         return back
 
 

@@ -36,7 +36,29 @@ class _Bounded(torch.autograd.Function):
         return gradient.masked_fill(outward, 0)
 
 
-class _Pairs(nn.Module):
+class _DecayedSums(torch.autograd.Function):
+    """s_t = r s_(t-1) + p_t over the first dimension, keeping only the sums for backward."""
+
+    @staticmethod
+    def forward(ctx: Any, products: Tensor, rate: Tensor) -> Tensor:
+        sums = products.clone()
+        for tick in range(1, len(sums)):
+            sums[tick].addcmul_(sums[tick - 1], rate)
+        ctx.save_for_backward(sums, rate)
+        return sums
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
+        sums, rate = ctx.saved_tensors
+        back = gradient.clone()
+        for tick in range(len(back) - 1, 0, -1):
+            back[tick - 1].addcmul_(back[tick], rate)
+        to_rate = (back[1:] * sums[:-1]).flatten(0, -2).sum(0)
+        return back, to_rate
+
+
+class Pairs(nn.Module):
     """Pairs of neurons and their decays."""
 
     left: Tensor
@@ -69,8 +91,8 @@ class SynchronizationModule(nn.Module):
     def __init__(self, config: CTMConfig) -> None:
         super().__init__()
         chosen = torch.Generator().manual_seed(config.pair_seed)
-        self.action = _Pairs(*_choose(config, config.n_synch_action, True, chosen))
-        self.out = _Pairs(*_choose(config, config.n_synch_out, False, chosen))
+        self.action = Pairs(*_choose(config, config.n_synch_action, True, chosen))
+        self.out = Pairs(*_choose(config, config.n_synch_out, False, chosen))
 
     def action_rate(self) -> Tensor:
         """(pairs,) factor by which action accumulators shrink each tick, full precision."""
@@ -96,15 +118,11 @@ class SynchronizationModule(nn.Module):
         Returns:
             (T, B, pairs), full precision.
         """
-        ticks = states.shape[0] - 1
         with full_precision(states):
             products = self.out.products(states)
-            steps = torch.arange(ticks + 1, device=states.device)
-            lags = steps[1:, None] - steps
-            decayed = torch.exp(-self.out.rate()[:, None, None] * lags.clamp(min=0))
-            decayed = decayed * (lags >= 0)
-            summed = torch.bmm(decayed, products.permute(2, 0, 1)).permute(1, 2, 0)
-            return summed * self.out.scales(ticks + 1)[1:, None]
+            factor = torch.exp(-self.out.rate())
+            summed = cast(Tensor, _DecayedSums.apply(products, factor))  # type: ignore[no-untyped-call]
+            return (summed * self.out.scales(len(states))[:, None])[1:]
 
 
 def _choose(

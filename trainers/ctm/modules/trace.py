@@ -55,6 +55,7 @@ class _Sums:
     trace: Tensor | None = None  # (D, B, M - 1 + T), full precision
     weights: list[Tensor] = field(default_factory=list)
     pending: list[tuple[Tensor, Tensor]] = field(default_factory=list)
+    joined: list[Tensor] = field(default_factory=list)  # room for full lists of pending ones
 
 
 class NeuronTape:
@@ -158,7 +159,7 @@ class _Shared:
         """Add a tick's gradient of the second layer."""
         weight, bias = self._weights()[2:]
         weight += torch.bmm(gated.transpose(1, 2), back)
-        bias += full(back).sum(1, keepdim=True)
+        bias += back.sum(1, keepdim=True, dtype=bias.dtype)
 
     def shared_gradients(self) -> tuple[Tensor | None, ...]:
         """Gradients of the past and the weights, complete once the first tick has run."""
@@ -174,14 +175,13 @@ class _Shared:
     def _settle(self) -> None:
         if not self.sums.pending:
             return
-        windows, backs = zip(*self.sums.pending, strict=True)
-        window, back = _joined(windows), _joined(backs)
+        window, back = self._joined()
         weight, bias = self._weights()[:2]
         if weight.dtype == back.dtype:
             weight.baddbmm_(window.transpose(1, 2), back)
         else:
             weight += torch.bmm(window.transpose(1, 2), back)
-        bias += full(back).sum(1, keepdim=True)
+        bias += back.sum(1, keepdim=True, dtype=bias.dtype)
         self.sums.pending.clear()
 
     def _weights(self) -> list[Tensor]:
@@ -191,6 +191,16 @@ class _Shared:
             )
         return self.sums.weights
 
-
-def _joined(parts: tuple[Tensor, ...]) -> Tensor:
-    return parts[0] if len(parts) == 1 else torch.cat(parts, 1)
+    def _joined(self) -> tuple[Tensor, Tensor]:
+        """Lay the pending ticks' windows, and their gradients, side by side."""
+        parts = tuple(zip(*self.sums.pending, strict=True))
+        if len(self.sums.pending) == 1:
+            return self.sums.pending[0]
+        if len(self.sums.pending) < _PENDING:
+            return torch.cat(parts[0], 1), torch.cat(parts[1], 1)
+        if not self.sums.joined:
+            self.sums.joined = [torch.cat(part, 1) for part in parts]
+        else:
+            for part, room in zip(parts, self.sums.joined, strict=True):
+                torch.cat(part, 1, out=room)
+        return self.sums.joined[0], self.sums.joined[1]
