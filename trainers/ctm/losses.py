@@ -124,28 +124,33 @@ def repair_loss(
     each = location_losses(thoughts.locations, targets)
     weights = tick_weights(config.tick_weights, thoughts.ticks, each)
     chosen = two_ticks(each, thoughts.certainty)
-    linear, two = weights @ each, each.gather(0, chosen).mean(0)
-    location = {"ctm": two, "mixed": (linear + two) / 2}.get(config.tick_weights, linear)
     ticks = _edit_ticks(weights, chosen, config, generator)
     logs = _edit_logs(thoughts, batch, head, embedding, ticks)
-    operation = _mean(logs.operation, batch.edit_valid)
-    token = _mean(logs.token, batch.has_token)
     right = _located(thoughts.locations, targets)
-    calibration = weights @ (thoughts.certainty - right.to(each.dtype)) ** 2
-    total = location + operation + token
-    if config.calibration:
-        total = total + config.calibration * calibration
-    share = batch.weight.to(total.dtype) / batch.weight.sum().clamp(min=1e-8)
-    return RepairLoss(
-        total=total @ share,
-        location=location.detach() @ share,
-        operation=operation.detach() @ share,
-        token=token.detach() @ share,
-        calibration=calibration.detach() @ share,
-        per_sample=total.detach(),
-        success=_success(thoughts, batch, logs, ticks),
-        located=right.gather(0, chosen[1:]).squeeze(0),
-    )
+    with full_precision(each):  # autocast would run these products in bf16
+        linear, two = weights @ each, each.gather(0, chosen).mean(0)
+        parts = {
+            "location": {"ctm": two, "mixed": (linear + two) / 2}.get(config.tick_weights, linear),
+            "operation": _mean(logs.operation, batch.edit_valid),
+            "token": _mean(logs.token, batch.has_token),
+            "calibration": weights @ (thoughts.certainty - right.to(each.dtype)) ** 2,
+        }
+        total = parts["location"] + parts["operation"] + parts["token"]
+        if config.calibration:
+            total = total + config.calibration * parts["calibration"]
+        return RepairLoss(
+            total=weighted_mean(total, batch.weight),
+            **{name: weighted_mean(part.detach(), batch.weight) for name, part in parts.items()},
+            per_sample=total.detach(),
+            success=_success(thoughts, batch, logs, ticks),
+            located=right.gather(0, chosen[1:]).squeeze(0),
+        )
+
+
+def weighted_mean(values: Tensor, weight: Tensor) -> Tensor:
+    """Mean of (B,) values by the samples' weights; 0 where no sample counts."""
+    share = weight.to(values.dtype) / weight.sum().clamp(min=1e-8)
+    return (values * share).sum()
 
 
 def _edit_ticks(

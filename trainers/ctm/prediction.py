@@ -89,7 +89,8 @@ def read_edits(
     best, what = new.topk(min(top_k, new.shape[-1]), -1)
     written = (before[..., kinds, None] * best).flatten(1)
     gone = before[..., DELETE]
-    probability, order = torch.cat([written, gone], 1).topk(top_k, -1)
+    every = torch.cat([written, gone], 1)
+    probability, order = every.topk(min(top_k, every.shape[1]), -1)
     # Candidates in the order of the concatenation: (cell, operation, lexeme) of each.
     each = best.shape[-1]
     place = torch.cat([_spread(cells, 2 * each), cells], 1)

@@ -13,7 +13,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from trainers.ctm.batch import Batch
 from trainers.ctm.config import CTMConfig
-from trainers.ctm.losses import RepairLoss
+from trainers.ctm.losses import RepairLoss, weighted_mean
 from trainers.ctm.modules.precision import full
 from trainers.ctm.modules.rotational import angles
 from trainers.ctm.modules.transformer import Angles, PostNormLayer
@@ -93,8 +93,9 @@ class TinyRecursiveModel(RepairModel):
             halting = nn.functional.binary_cross_entropy_with_logits(
                 logits, right, reduction="none"
             )
-            share = counted.weight / counted.weight.sum().clamp(min=1e-8)
-            yield replace(found, total=found.total + _HALTING * (halting @ share.to(halting.dtype)))
+            yield replace(
+                found, total=found.total + _HALTING * weighted_mean(halting, counted.weight)
+            )
             going = going & ((logits.detach() <= 0) | explores)
 
     def _steps(self, batch: Batch, steps: int) -> Iterator[Thoughts]:

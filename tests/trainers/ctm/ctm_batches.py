@@ -21,9 +21,9 @@ def random_batch(
     lexeme = (torch.rand(samples, cells, generator=draw) < 0.7) | (at < edits)
     lexeme &= valid
     cell = torch.stack([torch.multinomial(row.float(), edits, generator=draw) for row in lexeme])
-    op = torch.randint(0, 3, (samples, edits), generator=draw)
-    edit_valid = torch.rand(samples, edits, generator=draw) < 0.7
-    edit_valid[0], edit_valid[1, 0] = False, True
+    op = torch.arange(samples * edits).view(samples, edits) % 3
+    edit_valid = torch.rand(samples, edits, generator=draw) < 0.8
+    edit_valid[0], edit_valid[1] = False, True
     token = torch.randint(1, config.vocab_size, (samples, edits), generator=draw)
     pointer = (torch.rand(samples, edits, cells, generator=draw) < 0.1) & lexeme[:, None]
     only_copied = pointer.any(-1) & (torch.rand(samples, edits, generator=draw) < 0.3)

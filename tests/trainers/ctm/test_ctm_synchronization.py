@@ -47,7 +47,11 @@ def test_recursion_equals_the_decayed_dot_product(
                 continue  # nothing is read out before the first tick
             for i in range(len(pairs.decay)):
                 wanted = explicit(
-                    states, int(pairs.left[i]), int(pairs.right[i]), float(pairs.decay[i]), tick
+                    states,
+                    int(pairs.left[i]),
+                    int(pairs.right[i]),
+                    float(pairs.decay[i].detach()),
+                    tick,
                 )
                 torch.testing.assert_close(found[:, i], wanted)
 
