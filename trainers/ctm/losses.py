@@ -168,25 +168,22 @@ def _edit_logs(
     thoughts: Thoughts, batch: Batch, head: EditHead, embedding: torch.nn.Embedding, ticks: Tensor
 ) -> _EditLogs:
     """Read each target's operation and lexeme at its cell, at ``ticks`` (K, B)."""
-    count, edits = ticks.shape[0], batch.edit_cell.shape[1]
+    count = len(ticks)
     features = thoughts.cells_at(ticks, batch.edit_cell.expand(count, -1, -1))
     hidden, operations = head.edit(features, thoughts.context_at(ticks)[:, :, None])
-    op = batch.edit_op.clamp(0, DELETE)
-    operation = operations.gather(3, op.expand(count, -1, -1)[..., None]).squeeze(-1)
-    # (B, K * E, ...): what copies reads one table of keys for each sample.
-    flat = hidden.transpose(0, 1).flatten(1, 2)
-    new = head.replacement(flat, op.repeat(1, count), thoughts.copy_keys, thoughts.allowed)
-    pointed = batch.edit_pointer.repeat(1, count, 1)
-    copied = new.copy + new.pointer.masked_fill(~pointed, HIDDEN).logsumexp(-1)
-    token = batch.edit_token.repeat(1, count)
-    known = (token >= 0) & batch.has_token.repeat(1, count)
+    op = batch.edit_op.clamp(0, DELETE).expand(count, -1, -1)
+    operation = operations.gather(3, op[..., None]).squeeze(-1)
+    new = head.replacement(hidden, op, thoughts.keys_at(ticks), thoughts.allowed)
+    copied = new.copy + new.pointer.masked_fill(~batch.edit_pointer, HIDDEN).logsumexp(-1)
+    known = ((batch.edit_token >= 0) & batch.has_token).expand(count, -1, -1)
     # The vocabulary is read at known new lexemes only: (R, V), not (K, B, E, V).
     logits = head.vocabulary(new.query[known], embedding)
+    token = batch.edit_token.expand(count, -1, -1)[known]
     with full_precision(logits):
-        read = torch.nn.functional.cross_entropy(logits, token[known], reduction="none")
+        read = torch.nn.functional.cross_entropy(logits, token, reduction="none")
     generated = torch.full_like(copied, HIDDEN)
     generated = generated.masked_scatter(known, new.generate[known] - read)
-    mixed = torch.logaddexp(generated, copied).view(-1, count, edits).transpose(0, 1)
+    mixed = torch.logaddexp(generated, copied)
     return _EditLogs(operation * batch.edit_valid, torch.where(batch.has_token, mixed, 0.0))
 
 

@@ -66,7 +66,7 @@ class ContinuousThoughtMachine(RepairModel):
             context=context,
             states=states,
             state_of_tick=torch.arange(count, device=features.device) // every,
-            copy_keys=self.head.copy_keys(start),
+            copy_keys=self.head.copy_keys(start)[None],
             allowed=batch.allowed,
             ticks_used=torch.full((batch.size,), count, device=features.device),
             attention=torch.stack(segment.attention) if analyse else None,
@@ -137,7 +137,7 @@ class _StoppingRun:
             context=context[None],
             states=states[None],
             state_of_tick=torch.zeros(1, dtype=torch.int64, device=states.device),
-            copy_keys=copy_keys,
+            copy_keys=copy_keys[None],
             allowed=self.allowed,
             ticks_used=used,
         )

@@ -125,12 +125,12 @@ def _lexemes(
 ) -> Tensor:
     """Spread probability over new lexemes: (B, L, kinds, V + N); copies stand at first cells."""
     size, places, width = hidden.shape
-    asked = hidden[:, :, None].expand(-1, -1, len(kinds), -1).reshape(size, -1, width)
-    operation = kinds.repeat(places).expand(size, -1)
+    asked = hidden[:, :, None].expand(-1, -1, len(kinds), -1).reshape(1, size, -1, width)
+    operation = kinds.repeat(places).expand(1, size, -1)
     new = head.replacement(asked, operation, now.copy_keys, now.allowed)
-    vocabulary = head.vocabulary(new.query.flatten(0, 1), embedding).softmax(-1)
-    vocabulary = vocabulary.view(size, operation.shape[1], -1) * new.generate.exp()[..., None]
-    copies = (new.copy[..., None] + new.pointer).exp()
+    vocabulary = head.vocabulary(new.query.flatten(0, 2), embedding).softmax(-1)
+    vocabulary = vocabulary.view(size, places * len(kinds), -1) * new.generate[0].exp()[..., None]
+    copies = (new.copy[..., None] + new.pointer)[0].exp()
     first, single = equal_lexemes(batch)
     copies = torch.zeros_like(copies).scatter_add_(2, first[:, None].expand_as(copies), copies)
     moved = copies * single[:, None]
@@ -152,10 +152,9 @@ def equal_lexemes(batch: Batch) -> tuple[Tensor, Tensor]:
     start = torch.where(begins, at, 0).cummax(1).values
     depth = at - start
     # A polynomial hash over the pieces; int64 wraps around, which is as good as a modulus here.
-    powers = torch.ones_like(at)
-    for exponent in range(1, cells):
-        powers[:, exponent] = powers[:, exponent - 1] * _HASH_BASE
-    parts = batch.tokens * powers.gather(1, depth) * batch.valid
+    powers = torch.full_like(at[0], _HASH_BASE)
+    powers[0] = 1
+    parts = batch.tokens * powers.cumprod(0)[depth] * batch.valid
     codes = torch.zeros_like(at).scatter_add_(1, start, parts)
     length = torch.zeros_like(at).scatter_add_(1, start, batch.valid.long())
     codes = torch.where(batch.allowed, codes, -1 - at)  # others are equal to nothing

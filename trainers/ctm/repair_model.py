@@ -110,7 +110,7 @@ class RepairModel(nn.Module, ABC):
             context=context,
             states=states[None],
             state_of_tick=torch.zeros(1, dtype=torch.int64, device=states.device),
-            copy_keys=self.head.copy_keys(states),
+            copy_keys=self.head.copy_keys(states)[None],
             allowed=batch.allowed,
             ticks_used=torch.ones(batch.size, dtype=torch.int64, device=states.device),
         )

@@ -20,7 +20,8 @@ class Thoughts:
         states: (G, B, N, d_model): normalised cell features after each rewriting; G = 1 where
             cells are never rewritten.
         state_of_tick: (T,) int64: which of the states a tick sees.
-        copy_keys: (B, N, d_embedding) of the copy pointer.
+        copy_keys: (1, B, N, d_embedding) of the copy pointer, or (T, B, N, d_embedding) where they
+            change from tick to tick.
         allowed: (B, N) bool: cells that an edit may name and a copy may read.
         ticks_used: (B,) int64: ticks that the sample was thought about.
         attention: (T, B, heads, N) weights where asked for, else None.
@@ -55,6 +56,12 @@ class Thoughts:
         samples = torch.arange(ticks.shape[1], device=ticks.device)[:, None]
         return self.states[self.state_of_tick[ticks][..., None], samples, cells]
 
+    def keys_at(self, ticks: Tensor) -> Tensor:
+        """(K, B) ticks to (K, B, N, d_embedding) keys, or (1, ...) where all ticks share them."""
+        if len(self.copy_keys) == 1:
+            return self.copy_keys
+        return self.copy_keys[ticks, torch.arange(ticks.shape[1], device=ticks.device)]
+
     def only(self, ticks: Tensor) -> "Thoughts":
         """Keep one tick of each sample, ``ticks`` (B,) int64, as thoughts with T = 1."""
         samples = torch.arange(len(ticks), device=ticks.device)
@@ -64,7 +71,7 @@ class Thoughts:
             context=self.context[ticks, samples][None],
             states=self.states[self.state_of_tick[ticks], samples][None],
             state_of_tick=self.state_of_tick.new_zeros(1),
-            copy_keys=self.copy_keys,
+            copy_keys=self.keys_at(ticks[None]),
             allowed=self.allowed,
             ticks_used=ticks + 1,
         )

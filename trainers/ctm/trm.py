@@ -54,6 +54,7 @@ class TinyRecursiveModel(RepairModel):
             certainty=torch.cat([step.certainty for step in steps]),
             context=torch.cat([step.context for step in steps]),
             states=torch.cat([step.states for step in steps]),
+            copy_keys=torch.cat([step.copy_keys for step in steps]),
             state_of_tick=torch.arange(len(steps), device=last.states.device),
             ticks_used=torch.full_like(last.ticks_used, len(steps)),
             halting=torch.cat([_required(step.halting) for step in steps]),

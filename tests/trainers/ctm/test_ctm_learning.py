@@ -97,3 +97,14 @@ def test_what_cannot_be_built_says_so() -> None:
         build("rnn", CONFIG)  # type: ignore[arg-type]
     with pytest.raises(ModelError, match="lower control_layers"):
         build("encoder", preset("tiny", control_layers=40))
+
+
+def test_trm_reads_a_step_as_if_it_were_the_last() -> None:
+    config = preset("tiny", vocab_size=64, trm_steps=3)
+    torch.manual_seed(0)
+    model = build("trm", config).double()
+    batch = random_batch(config)
+    with torch.no_grad():
+        found = model.edits_at(model(batch), batch, torch.full((batch.size,), 1))
+    stopped = model.predict(batch, ticks=2, read="last")
+    torch.testing.assert_close(found.probability, stopped.probability)

@@ -111,6 +111,18 @@ def test_bf16_keeps_sums_and_scores_in_full_precision(
         assert bool(parameter.grad.isfinite().all()), name
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_all_models_predict_in_bf16(kind: Any, batch: Batch) -> None:
+    torch.manual_seed(0)
+    made = build(kind, SMALL)
+    exact = made.predict(batch)
+    with torch.autocast("cpu", torch.bfloat16):
+        found, stopped = made.predict(batch), made.predict(batch, threshold=0.0)
+    assert found.probability.dtype == found.certainty.dtype == torch.float32
+    torch.testing.assert_close(found.no_fix, exact.no_fix, rtol=0.05, atol=0.01)
+    assert stopped.ticks_used.tolist() == [min(2, made(batch).ticks)] * batch.size
+
+
 def test_bf16_gradients_point_where_full_ones_do(
     model: ContinuousThoughtMachine, batch: Batch
 ) -> None:

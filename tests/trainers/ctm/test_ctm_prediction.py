@@ -2,13 +2,16 @@
 
 from itertools import product
 
+import pytest
 import torch
 from ctm_batches import one_row, random_batch
 
 from trainers.ctm.batch import DELETE, OPERATIONS, Batch
 from trainers.ctm.config import preset
+from trainers.ctm.dense import dense_logits
 from trainers.ctm.models import build
 from trainers.ctm.prediction import equal_lexemes
+from trainers.errors import ModelError
 
 SMALL = preset("tiny", vocab_size=64)
 
@@ -65,12 +68,12 @@ def _all_edits(model: torch.nn.Module, batch: Batch) -> dict[tuple[int, int, int
                 edits[cell, op, -1, -1] = before
                 continue
             new = model.head.replacement(
-                hidden, torch.tensor([[op]]), thoughts.copy_keys, thoughts.allowed
+                hidden[None], torch.tensor([[[op]]]), thoughts.copy_keys, thoughts.allowed
             )
-            words = model.head.vocabulary(new.query[0], model.grid.embedding)[0].softmax(-1)
+            words = model.head.vocabulary(new.query[0, 0], model.grid.embedding)[0].softmax(-1)
             for token, p in enumerate((words * new.generate.exp().squeeze()).tolist()):
                 edits[cell, op, token, -1] = before * p
-            for source, p in enumerate((new.pointer[0, 0] + new.copy[0, 0]).exp().tolist()):
+            for source, p in enumerate((new.pointer[0, 0, 0] + new.copy[0, 0, 0]).exp().tolist()):
                 one = bool(single[0, source])
                 key = (int(batch.tokens[0, source]), -1) if one else (-1, int(first[0, source]))
                 edits[cell, op, *key] = edits.get((cell, op, *key), 0) + before * p
@@ -98,3 +101,33 @@ def test_more_edits_than_there_are_is_no_mistake() -> None:
     found = model.predict(batch, top_k=100)
     assert found.cells.shape[1] < 100
     assert bool((found.probability >= 0).all())
+
+
+def test_the_dense_view_is_a_distribution_that_keeps_what_no_edit_names() -> None:
+    torch.manual_seed(0)
+    config = preset("tiny", vocab_size=64)
+    model = build("ctm", config)
+    batch = random_batch(config)
+    with torch.no_grad():
+        thoughts = model(batch)
+    last = torch.full((batch.size,), thoughts.ticks - 1)
+    grid = dense_logits(model, thoughts, batch, last)
+    assert grid.shape == (batch.size, config.grid_height, config.grid_width, config.vocab_size)
+    torch.testing.assert_close(grid.exp().sum(-1), torch.ones(grid.shape[:3]))
+    found = model.edits_at(thoughts, batch, last)
+    for sample in range(batch.size):
+        kept = 1 - found.locations[sample, :-1]
+        for cell in range(int(batch.valid[sample].sum())):
+            row, col = int(batch.row[sample, cell]), int(batch.col[sample, cell])
+            piece = int(batch.tokens[sample, cell])
+            assert float(grid[sample, row, col, piece].exp()) >= float(kept[cell]) - 1e-5
+
+
+def test_a_dense_view_of_the_specified_size_is_refused() -> None:
+    config = preset("spec", iterations=2, backbone_layers=0)
+    model = build("backbone", config)
+    batch = random_batch(config)
+    with torch.no_grad():
+        thoughts = model(batch)
+    with pytest.raises(ModelError, match="too large; read edits instead"):
+        dense_logits(model, thoughts, batch, torch.zeros(batch.size, dtype=torch.int64))

@@ -19,13 +19,13 @@ from trainers.ctm.modules.precision import full
 
 @dataclass(frozen=True)
 class Replacement:
-    """Log-probabilities of new lexemes at Q places of each of B samples.
+    """Log-probabilities of new lexemes at E places of each of B samples at K ticks.
 
     Attributes:
-        generate: (B, Q) log-probability that the lexeme comes from the vocabulary.
-        copy: (B, Q) log-probability that it is copied: the rest.
-        pointer: (B, Q, N) log-probabilities of cells, given that it is copied.
-        query: (B, Q, d_embedding), from which ``EditHead.vocabulary`` reads.
+        generate: (K, B, E) log-probability that the lexeme comes from the vocabulary.
+        copy: (K, B, E) log-probability that it is copied: the rest.
+        pointer: (K, B, E, N) log-probabilities of cells, given that it is copied.
+        query: (K, B, E, d_embedding), from which ``EditHead.vocabulary`` reads.
     """
 
     generate: Tensor
@@ -95,24 +95,34 @@ class EditHead(nn.Module):
         """Describe the new lexeme, the vocabulary not yet read.
 
         Args:
-            hidden: (B, Q, d_model) of ``edit``.
-            operation: (B, Q) int64, which operation it is for.
-            keys: (B, N, d_embedding) of ``copy_keys``.
+            hidden: (K, B, E, d_model) of ``edit``.
+            operation: (K, B, E) int64, which operation it is for.
+            keys: (K, B, N, d_embedding) of ``copy_keys``; (1, ...) where all ticks share them.
             allowed: (B, N) bool.
         """
         told = hidden + self.operation_as_input(operation)
         query = self.query(told)
-        scores = torch.bmm(query, keys.to(query.dtype).transpose(1, 2)) / sqrt(query.shape[-1])
+        scores = _dots(query, keys.to(query.dtype)) / sqrt(query.shape[-1])
         pointer = full(scores).masked_fill(~allowed[:, None], HIDDEN).log_softmax(-1)
         gate = full(self.gate(told)).squeeze(-1)
         log_sigmoid = nn.functional.logsigmoid
         return Replacement(log_sigmoid(gate), log_sigmoid(-gate), pointer, query)
 
     def copy_keys(self, features: Tensor) -> Tensor:
-        """(B, N, d_model) normalised cells to (B, N, d_embedding) keys."""
+        """(..., N, d_model) normalised cells to (..., N, d_embedding) keys."""
         keys: Tensor = self.key(features)
         return keys
 
     def vocabulary(self, queries: Tensor, embedding: nn.Embedding) -> Tensor:
         """(R, d_embedding) queries to (R, V) full precision logits by the tied embedding."""
         return full(nn.functional.linear(queries, embedding.weight, self.token_bias))
+
+
+def _dots(queries: Tensor, keys: Tensor) -> Tensor:
+    """(K, B, E, d) with (K, B, N, d) or (1, B, N, d) to (K, B, E, N), shared keys not copied."""
+    if len(keys) > 1:
+        return queries @ keys.transpose(2, 3)
+    ticks, samples, edits, _ = queries.shape
+    flat = queries.transpose(0, 1).flatten(1, 2)  # (B, K * E, d)
+    scores = torch.bmm(flat, keys[0].transpose(1, 2))
+    return scores.view(samples, ticks, edits, -1).transpose(0, 1)

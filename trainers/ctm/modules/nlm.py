@@ -3,7 +3,7 @@
 from math import sqrt
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from trainers.ctm.config import CTMConfig
 from trainers.ctm.modules.trace import NeuronWeights
@@ -13,7 +13,7 @@ class NeuronLevelModels(nn.Module):
     """Private weights, stored neuron by neuron so that the batched product reads them in order.
 
     Deep: M -> 2h, GLU, h -> 2, GLU. Shallow: M -> 2, GLU. Each layer is divided by a learned
-    scalar, as in the reference.
+    scalar, as in the reference. They are run by a ``NeuronTape``.
     """
 
     def __init__(self, config: CTMConfig) -> None:
@@ -37,15 +37,6 @@ class NeuronLevelModels(nn.Module):
         return NeuronWeights(
             *first, self.second / self.second_scale, self.second_bias / self.second_scale
         )
-
-    def forward(self, trace: Tensor) -> Tensor:
-        """One tick from whole histories: (D, B, M) to (B, D). Runs use a ``NeuronTape``."""
-        weights = self.weights()
-        values = torch.baddbmm(weights.first_bias, trace, weights.first)
-        if weights.second is not None and weights.second_bias is not None:
-            gated = nn.functional.glu(values, -1)
-            values = torch.baddbmm(weights.second_bias, gated, weights.second)
-        return nn.functional.glu(values, -1).squeeze(-1).t()
 
 
 def _uniform(neurons: int, inputs: int, outputs: int) -> nn.Parameter:
