@@ -10,7 +10,7 @@ PYTEST_ARGS ?=
 BENCH_ARGS ?=
 
 .PHONY: run setup weights test test-vllm test-slow lint format bench-overlap bench-generators \
-	bench-sandbox bench-hdc bench-forgetting bench-localisation clean
+	bench-sandbox bench-hdc bench-forgetting bench-localisation bench-ctm clean
 
 run: setup weights
 	$(BIN)/kent daemon start --foreground --rounds 1
@@ -74,6 +74,9 @@ CACHE ?= state/bench-localisation
 bench-localisation: setup
 	$(BIN)/python scripts/bench_localisation.py --data $(KENT_DATA)/swe --cache $(CACHE) \
 		--folds 5 --ablation --out $(CACHE)/localisation.json
+
+bench-ctm: setup
+	OMP_NUM_THREADS=1 $(BIN)/python scripts/bench_ctm.py $(BENCH_ARGS)
 
 clean:
 	rm -rf $(VENV) .venv-vllm build *.egg-info

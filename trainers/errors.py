@@ -27,3 +27,7 @@ class BenchmarkError(TrainerError):
 
 class PatchError(TrainerError):
     """A patch does not fit the text, or cannot be written as a diff."""
+
+
+class ModelError(TrainerError):
+    """A model's settings contradict each other, or a batch does not fit the model."""
