@@ -1,0 +1,1 @@
+"""The Continuous Thought Machine that repairs Python: data, model, training, evaluation."""
