@@ -41,7 +41,7 @@ def collate(
     """
     items = [_item(sample, rng, height, width, partial) for sample in samples]
     size, cells = len(items), max(len(grid.tokens) for grid, _, _ in items)
-    most = max(1, max(len(made) for _, _, made in items))
+    most = max(1, *(len(made) for _, _, made in items))
     tokens, row, col = (np.zeros((size, cells), np.int64) for _ in range(3))
     lexeme, valid = np.zeros((size, cells), bool), np.zeros((size, cells), bool)
     edit = np.zeros((3, size, most), np.int64)

@@ -9,6 +9,7 @@ import sys
 import sysconfig
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from hashlib import sha256
 from importlib import metadata
 from pathlib import Path
@@ -96,6 +97,8 @@ def functions(package: Package, path: str) -> Iterator[Found]:
         return
     lines = text.split("\n")
     for node in _definitions(tree):
+        if (node.end_lineno or 0) - node.lineno + 1 < MIN_ROWS:
+            continue
         code = cut(lines, node)
         values = [lexeme.value for lexeme in read(code).lexemes]
         if len(values) < MIN_LEXEMES or values.count(EOL) < MIN_ROWS:
@@ -129,16 +132,22 @@ def cut(lines: list[str], node: ast.AST) -> str:
 
 def likeness_of(values: list[str] | tuple[str, ...]) -> str:
     """A hash of lexemes that does not look at names and literals."""
-    digest = sha256()
-    for value in values:
-        kind = "n" if is_name(value) else "0" if is_number(value) else value
-        digest.update(("s" if is_string(value) else kind).encode("utf-8", "replace") + b"\0")
-    return digest.hexdigest()[:24]
+    text = "\0".join(map(_kind, values))
+    return sha256(text.encode("utf-8", "replace")).hexdigest()[:24]
 
 
 def likeness(code: str) -> str:
     """``likeness_of`` the lexemes of source text."""
     return likeness_of([lexeme.value for lexeme in read(code).lexemes])
+
+
+@lru_cache(maxsize=100_000)
+def _kind(value: str) -> str:
+    if is_name(value):
+        return "n"
+    if is_number(value):
+        return "0"
+    return "s" if is_string(value) else value
 
 
 def _definitions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
@@ -151,7 +160,8 @@ def _definitions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionD
 
 
 def _licence(one: metadata.Distribution) -> str:
-    said = one.metadata.get("License-Expression") or one.metadata.get("License") or ""
+    fields = ("License-Expression", "License")
+    said = next((t for f in fields for t in one.metadata.get_all(f) or () if t), "")
     classifiers = one.metadata.get_all("Classifier") or []
     named = [c.rpartition(" :: ")[2] for c in classifiers if c.startswith("License ::")]
     short = said if said and len(said) < 60 and "\n" not in said else ""

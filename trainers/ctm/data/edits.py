@@ -65,7 +65,7 @@ def apply(state: Sequence[T], edit: Edit[T]) -> list[T]:
     elif edit.op is Op.INSERT_BEFORE:
         after.insert(edit.at, edit.new)  # type: ignore[arg-type]
     else:
-        after[edit.at] = edit.new  # type: ignore[call-overload]
+        after[edit.at] = edit.new  # type: ignore[assignment]
     return after
 
 
@@ -141,7 +141,8 @@ def _aligned(old: Sequence[T], new: Sequence[T], limit: int) -> list[Edit[T]] | 
     far = limit + 1
     table = [{j: j for j in range(min(limit, len(new)) + 1)}]
     for i in range(1, len(old) + 1):
-        before, row = table[-1], {}
+        before = table[-1]
+        row: dict[int, int] = {}
         for j in range(max(i - limit, 0), min(i + limit, len(new)) + 1):
             best = min(before.get(j, far), row.get(j - 1, far)) + 1
             if j:

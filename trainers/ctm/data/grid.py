@@ -49,7 +49,8 @@ class Grid:
     def first(self) -> NDArray[np.bool_]:
         """(N,) bool: the first piece of a lexeme, where edits may point."""
         before = np.concatenate(([-1], self.lexeme[:-1]))
-        return (self.lexeme >= 0) & (self.lexeme != before)
+        first: NDArray[np.bool_] = (self.lexeme >= 0) & (self.lexeme != before)
+        return first
 
     @cached_property
     def cells(self) -> NDArray[np.int64]:
@@ -140,7 +141,7 @@ class CTMGridEncoder:
             GridError: it does not fit.
         """
         grid = self.pack(Program.of(code)).dense(self.height, self.width)
-        positions = np.stack(np.indices(grid.shape), axis=-1).astype(np.int32)
+        positions = np.moveaxis(np.indices(grid.shape, np.int32), 0, -1)
         return {
             "input_ids": grid,
             "attention_mask": (grid != 0).astype(np.float32),

@@ -124,7 +124,7 @@ class Lexeme(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """The lexemes of a program, and the white space that each level of indentation is written as."""
+    """The lexemes of a program, and the white space of each level of indentation."""
 
     lexemes: tuple[Lexeme, ...]
     widths: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""A sound function that gets bugs: its text, lexemes, syntax tree, and which names it binds where."""
+"""A sound function that gets bugs: its text, lexemes, syntax tree, and the names that it binds."""
 
 import ast
 from collections.abc import Callable, Iterator

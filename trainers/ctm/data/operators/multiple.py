@@ -2,7 +2,7 @@
 
 import ast
 from collections.abc import Iterator
-from itertools import combinations
+from itertools import combinations, pairwise
 from random import Random
 
 from trainers.ctm.data.operators.function import Change, Function, Rewrite, called_name
@@ -31,7 +31,7 @@ def _misused_twice(node: ast.FunctionDef, function: Function, rng: Random) -> It
     """Another variable at two near uses of one."""
     for name in sorted(function.bound):
         uses = sorted(_reads(node, name), key=lambda n: (n.lineno, n.col_offset))
-        for one, two in zip(uses, uses[1:], strict=False):
+        for one, two in pairwise(uses):
             if two.lineno - one.lineno <= _NEAR and (others := function.others(one)):
                 new = rng.choice(others)
                 yield (function.text.put(one, new), function.text.put(two, new))

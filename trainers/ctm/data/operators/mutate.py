@@ -1,15 +1,17 @@
 """Draws bugs for a function: a class is asked for, the kind and the place are drawn."""
 
-from collections.abc import Iterator
+import ast
+from collections.abc import Iterator, Sequence
 from random import Random
 from typing import NamedTuple
 
-from trainers.ctm.data.operators import multiple, names, security, simple, statements
+from trainers.ctm.data.operators import multiple, names, simple, statements
 from trainers.ctm.data.operators.function import Change, Function, Rewrite
+from trainers.ctm.data.operators.security import TEMPLATES, Template, inserted
 from trainers.ctm.data.operators.syntax import OPERATIONS
-from trainers.ctm.data.taxonomy import KINDS, BugClass
+from trainers.ctm.data.taxonomy import KINDS, LOGIC, BugClass
 
-_REWRITES = {
+_REWRITES: dict[BugClass, tuple[tuple[str, tuple[type[ast.AST], ...], Rewrite], ...]] = {
     "simple_logic": simple.REWRITES,
     "all_logic": (*names.REWRITES, *statements.REWRITES, *multiple.REWRITES),
 }
@@ -28,8 +30,10 @@ class Mutant(NamedTuple):
 class Mutator:
     """All places of a function where bugs can be put, found once."""
 
-    def __init__(self, function: Function, rng: Random) -> None:
-        self._function, self._rng = function, rng
+    def __init__(
+        self, function: Function, rng: Random, templates: Sequence[Template] = TEMPLATES
+    ) -> None:
+        self._function, self._rng, self._templates = function, rng, templates
         self._sites: dict[BugClass, dict[str, list[_Site]]] = {}
 
     def draw(self, bug_class: BugClass, count: int) -> Iterator[Mutant]:
@@ -53,16 +57,14 @@ class Mutator:
             yield Mutant(buggy, self._function.code, kind)
 
     def _security(self, count: int) -> Iterator[Mutant]:
-        for template in self._rng.sample(security.TEMPLATES, min(count, len(security.TEMPLATES))):
-            pair = security.inserted(self._function, template, self._rng)
+        for template in self._rng.sample(self._templates, min(count, len(self._templates))):
+            pair = inserted(self._function, template, self._rng)
             if pair is not None:
                 yield Mutant(*pair, template.name)
 
     def _logic(self, bug_class: BugClass, count: int) -> Iterator[Mutant]:
         places = {kind: list(sites) for kind, sites in self._found(bug_class).items()}
-        singles = [
-            site for kinds in map(self._found, _REWRITES) for s in kinds.values() for site in s
-        ]  # type: ignore[arg-type]
+        singles = [site for one in LOGIC for sites in self._found(one).values() for site in sites]
         if bug_class == "all_logic" and len(singles) > 1:
             places[_COMBINED] = singles
         for _ in range(count):
@@ -85,7 +87,7 @@ class Mutator:
 
 def _places(
     function: Function,
-    rewrites: tuple[tuple[str, tuple[type, ...], Rewrite], ...],
+    rewrites: tuple[tuple[str, tuple[type[ast.AST], ...], Rewrite], ...],
     rng: Random,
 ) -> dict[str, list[_Site]]:
     by_type: dict[type, list[tuple[str, Rewrite]]] = {}

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from itertools import pairwise
 from random import Random
 
 from trainers.ctm.data.operators.function import (
@@ -38,9 +39,9 @@ def _is_called(node: ast.AST) -> bool:
 
 
 def _variable_misuse(node: ast.Name, function: Function, rng: Random) -> Iterator[Change]:
-    if _is_read(node) and node.id in function.bound and not _is_called(node):
-        if others := function.others(node):
-            yield (function.text.put(node, rng.choice(others)),)
+    usable = _is_read(node) and node.id in function.bound and not _is_called(node)
+    if usable and (others := function.others(node)):
+        yield (function.text.put(node, rng.choice(others)),)
 
 
 def _wrong_function(node: ast.Call, function: Function, rng: Random) -> Iterator[Change]:
@@ -74,8 +75,9 @@ def _wrong_keyword(node: ast.Call, function: Function, rng: Random) -> Iterator[
 
 def _more_arguments(node: ast.Call, function: Function, rng: Random) -> Iterator[Change]:
     """An argument is lost; the repair calls the same function with more."""
-    arguments = sorted([*node.args, *node.keywords], key=lambda a: (a.lineno, a.col_offset))
-    for one, two in zip(arguments, arguments[1:], strict=False):
+    every: list[ast.expr | ast.keyword] = [*node.args, *node.keywords]
+    arguments = sorted(every, key=lambda a: (a.lineno, a.col_offset))
+    for one, two in pairwise(arguments):
         yield ((function.text.end(one), function.text.end(two), ""),)
     if len(arguments) == 1 and not isinstance(arguments[0], ast.GeneratorExp):
         yield (function.text.put(arguments[0], ""),)
@@ -90,7 +92,7 @@ def _fewer_arguments(node: ast.Call, function: Function, rng: Random) -> Iterato
 
 
 def _swapped_arguments(node: ast.Call, function: Function, rng: Random) -> Iterator[Change]:
-    for one, two in zip(node.args, node.args[1:], strict=False):
+    for one, two in pairwise(node.args):
         if not any(isinstance(a, ast.Starred) for a in (one, two)):
             yield (
                 function.text.put(one, function.text.of(two)),
@@ -99,9 +101,9 @@ def _swapped_arguments(node: ast.Call, function: Function, rng: Random) -> Itera
 
 
 def _missing_call(node: ast.Call, function: Function, rng: Random) -> Iterator[Change]:
-    if len(node.args) == 1 and not node.keywords and isinstance(node.func, ast.Name):
-        if not isinstance(node.args[0], ast.GeneratorExp | ast.Starred):
-            yield (function.text.put(node, function.text.of(node.args[0])),)
+    plain = len(node.args) == 1 and not node.keywords and isinstance(node.func, ast.Name)
+    if plain and not isinstance(node.args[0], ast.GeneratorExp | ast.Starred):
+        yield (function.text.put(node, function.text.of(node.args[0])),)
 
 
 def _missing_method(node: ast.Call, function: Function, rng: Random) -> Iterator[Change]:
@@ -118,7 +120,7 @@ def _missing_element(
     node: ast.List | ast.Tuple | ast.Set, function: Function, rng: Random
 ) -> Iterator[Change]:
     if len(node.elts) > 2 or (len(node.elts) == 2 and not isinstance(node, ast.Tuple)):
-        for one, two in zip(node.elts, node.elts[1:], strict=False):
+        for one, two in pairwise(node.elts):
             yield ((function.text.end(one), function.text.end(two), ""),)
 
 

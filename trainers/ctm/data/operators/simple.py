@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from itertools import pairwise
 from random import Random
 
 from trainers.ctm.data.operators.function import Change, Function, Rewrite, called_name
@@ -80,7 +81,7 @@ def _augmented(node: ast.AugAssign, function: Function, rng: Random) -> Iterator
 
 def _boolean_operator(node: ast.BoolOp, function: Function, rng: Random) -> Iterator[Change]:
     old, new = ("and", "or") if isinstance(node.op, ast.And) else ("or", "and")
-    for left, right in zip(node.values, node.values[1:], strict=False):
+    for left, right in pairwise(node.values):
         for piece in function.text.between(left, right, old, new):
             yield (piece,)
 

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from itertools import pairwise
 from random import Random
 
 from trainers.ctm.data.operators.function import Change, Function, Rewrite, blocks_of
@@ -12,7 +13,7 @@ _LEAVES = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 
 def _condition(node: ast.BoolOp, function: Function, rng: Random) -> Iterator[Change]:
     """One of the operands is lost."""
-    for one, two in zip(node.values, node.values[1:], strict=False):
+    for one, two in pairwise(node.values):
         yield ((function.text.end(one), function.text.end(two), ""),)
         yield ((function.text.start(one), function.text.start(two), ""),)
 
@@ -48,7 +49,7 @@ def _swapped_choice(node: ast.IfExp, function: Function, rng: Random) -> Iterato
 
 def _shuffled(node: ast.AST, function: Function, rng: Random) -> Iterator[Change]:
     for block in blocks_of(node):
-        for one, two in zip(block, block[1:], strict=False):
+        for one, two in pairwise(block):
             if isinstance(one, _SIMPLE) and isinstance(two, _SIMPLE) and one.lineno != two.lineno:
                 yield _exchanged(one, two, function)
 
