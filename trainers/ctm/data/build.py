@@ -181,9 +181,13 @@ def _collect(
 ) -> None:
     drops: Drops = Counter()
     pairs = list(collect(placed, drops)) if collect is not None else []
-    manifest.collected = [(*key, count) for key, count in sorted(drops.items())]
+    manifest.collected = _listed(drops)
     manifest.save(out)
     write_whole(out / PAIRS, "".join(json.dumps(pair.to_json()) + "\n" for pair in pairs))
+
+
+def _listed(drops: Drops) -> list[tuple[str, str, str, int]]:
+    return [(*key, count) for key, count in sorted(drops.items())]
 
 
 @dataclass
@@ -213,6 +217,7 @@ class _Maker:
             progress(f"samples of {split}", self.manifest.samples(split), total)
             entry = self._shard(split, len(entries), size, placed, numbers, share, entries)
             if entry is None:
+                self.manifest.fruitless[split] = _listed(self.drops)
                 return
             entries.append(entry)
             self.manifest.save(self.out)
@@ -272,7 +277,7 @@ class _Maker:
             cursor=cursor,
             kept=[(*key, count) for key, count in sorted(kept.items())],
             operators=dict(sorted(Counter(s.facts.operator for s in samples).items())),
-            drops=[(*key, count) for key, count in sorted(self.drops.items())],
+            drops=_listed(self.drops),
         )
 
     def _visit(

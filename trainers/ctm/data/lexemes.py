@@ -2,10 +2,10 @@
 
 One reader of regular expressions serves sound and broken programs alike, so that a missing bracket
 changes its neighbourhood and not the way in which the rest is read. On sound programs it gives the
-tokens and logical lines of Python's ``tokenize`` (held by tests). A row is an indent lexeme, its
+tokens and logical lines of Python's ``tokenize`` (held by tests), but for docstrings. A row is an indent lexeme, its
 tokens and an end-of-line lexeme; one end lexeme closes the program. Spaces, comments and docstrings
-belong to no lexeme: they are the gap before the next one, so that gaps and texts put together are
-the source, byte for byte.
+(any statement that is only a string) belong to no lexeme: they are the gap before the next one, so
+that gaps and texts put together are the source, byte for byte.
 """
 
 import re
@@ -200,7 +200,6 @@ class _Reader:
         self._depth = 0
         self._columns: list[int] = []
         self._widths: list[str] = []
-        self._header: int | None = None  # the level of the row before, where it is a def or class
 
     def token(self, text: str, start: int, end: int) -> None:
         if self._row < 0:
@@ -247,17 +246,11 @@ class _Reader:
         self._emit(indent(level, odd=odd), line, start, white)
 
     def _close(self, start: int, end: int) -> None:
-        row = self._out[self._row :]
-        level = level_of(row[0].value) or 0
-        first = self._header is None and self._row == 0
-        inside = self._header is not None and level > self._header
-        if (first or inside) and all(map(_is_docstring, row[1:])):
+        if all(map(_is_docstring, self._out[self._row + 1 :])):
             del self._out[self._row :]
             self._done = self._row_from
         else:
             self._emit(EOL, start, end, self._code[start:end])
-            starts = row[1].value in ("def", "class", "async")
-            self._header = level if starts else None
         self._row, self._depth = -1, 0
 
     def _is_cut(self, after: int) -> bool:
@@ -273,6 +266,8 @@ class _Reader:
         following, kind, before = match.group(), match.lastgroup, self._out[-1].value
         if following in _STATEMENTS:
             return not (following == "from" and before == "yield")
+        if before == ":" and following.endswith(('"""', "'''")):
+            return self._out[self._row + 1].value in ("def", "class", "async")
         if _BLOCK.match(self._code, at):
             column = at - self._code.rfind("\n", 0, at) - 1
             return column <= self._columns[-1]

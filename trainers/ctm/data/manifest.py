@@ -40,8 +40,9 @@ class ShardEntry:
 class Manifest:
     """All that is known of a data set.
 
-    ``templates`` are those of security that bandit confirmed both ways; ``quantiles`` are of the
-    raw difficulty of train's bugs.
+    ``templates`` are those of security that bandit confirmed both ways, ``collected`` counts what
+    collectors left out, ``fruitless`` what was dropped, by split, after its last shard, and
+    ``quantiles`` are of the raw difficulty of train's bugs.
     """
 
     options: dict[str, Any]
@@ -52,6 +53,7 @@ class Manifest:
     templates: list[str] = field(default_factory=list)
     collected: list[tuple[str, str, str, int]] = field(default_factory=list)
     shards: dict[str, list[ShardEntry]] = field(default_factory=dict)
+    fruitless: dict[str, list[tuple[str, str, str, int]]] = field(default_factory=dict)
     quantiles: list[float] = field(default_factory=list)
     complete: bool = False
 
@@ -77,10 +79,9 @@ class Manifest:
     def drops(self) -> Drops:
         """What became no sample, by source, class and reason."""
         total: Drops = Counter()
-        for source, bug_class, reason, count in self.collected:
-            total[source, bug_class, reason] += count
-        for entry in self._entries():
-            for source, bug_class, reason, count in entry.drops:
+        after = list(self.fruitless.values())
+        for drops in (self.collected, *after, *(entry.drops for entry in self._entries())):
+            for source, bug_class, reason, count in drops:
                 total[source, bug_class, reason] += count
         return total
 
@@ -109,7 +110,7 @@ def load_manifest(folder: Path) -> Manifest:
         if version != FORMAT:
             raise CTMDataError(f"{path}: format {version} is unknown; build the data again")
         shards = {
-            split: [ShardEntry(**entry) for entry in entries]
+            split: [_entry(entry) for entry in entries]
             for split, entries in document.pop("shards").items()
         }
         return Manifest(shards=shards, **document)
@@ -121,6 +122,11 @@ def load_manifest(folder: Path) -> Manifest:
         raise CTMDataError(
             f"{path} is broken ({error}); remove {folder} and build the data again"
         ) from error
+
+
+def _entry(document: dict[str, Any]) -> ShardEntry:
+    lists = {key: [tuple(one) for one in document[key]] for key in ("kept", "drops")}
+    return ShardEntry(**{**document, **lists})
 
 
 def write_whole(path: Path, text: str) -> None:

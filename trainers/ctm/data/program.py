@@ -12,6 +12,7 @@ from trainers.ctm.data import edits
 from trainers.ctm.data.edits import MAX_EDITS, Edit, Op
 from trainers.ctm.data.lexemes import (
     CLOSING,
+    END,
     EOL,
     OPENING,
     Lexeme,
@@ -27,6 +28,8 @@ from trainers.ctm.data.lexemes import (
 _UNIT = "    "
 _NO_SPACE_BEFORE = frozenset({",", ":", ".", ";"}) | CLOSING
 _NO_SPACE_AFTER = frozenset({"."}) | OPENING
+_BLANK = " \t\f\r\n\\"
+_AS_NEEDED = "\0"  # the gap of a new lexeme, until it is written
 _APART = OPENING | CLOSING | {",", ";", " ", ""}
 
 
@@ -63,9 +66,9 @@ class Program:
         at, old = edit.at, self.lexemes[edit.at]
         if edit.op is Op.DELETE:
             kept = _kept(old)
-            lexemes[at : at + 2] = [
-                after._replace(gap=kept + after.gap) for after in lexemes[at + 1 : at + 2]
-            ]
+            after = self.lexemes[at + 1]
+            gap = kept + after.gap.replace(_AS_NEEDED, "") if kept else after.gap
+            lexemes[at : at + 2] = [after._replace(gap=gap)]
         else:
             value = edit.new or ""
             new = Lexeme(value, self._text(value), old.gap)
@@ -128,19 +131,21 @@ def repaired(buggy: Program, script: Sequence[Edit[str]]) -> Program:
 def _written(previous: Lexeme | None, lexeme: Lexeme) -> list[str]:
     """The text of a lexeme with its gap, as it must be after the one before."""
     gap, text = lexeme.gap, lexeme.text
-    before = "" if previous is None else previous.value
-    if level_of(lexeme.value) is not None:
-        if previous is not None and before != EOL:
-            return [" "]  # a line's indentation in the middle of a row is only white space
-        if before == EOL and not previous.text:  # type: ignore[union-attr]
-            gap = "\n" + gap
-        return [gap, text]
     if previous is None:
-        return [gap, text]
+        return ["" if gap == _AS_NEEDED else gap, text]
+    before = previous.value
+    if level_of(lexeme.value) is not None:
+        if before != EOL:
+            return [" "]  # a line's indentation in the middle of a row is only white space
+        gap = gap if gap != _AS_NEEDED else ""
+        return [gap if previous.text else "\n" + gap, text]
     if level_of(before) is not None:
-        return [gap if "\\" in gap and not gap.strip("\\ \t\r\n\f") else "", text]
-    if not gap and lexeme.value not in (EOL, "<end>") and before != EOL:
-        gap = _space(previous, lexeme)
+        continued = "\\" in gap and not gap.strip("\\ \t\r\n\f")
+        return [gap if continued else "", text]
+    if gap == _AS_NEEDED:
+        gap = _usual_space(before, lexeme.value)
+    if not gap and before != EOL and lexeme.value not in (EOL, END):
+        gap = _needed_space(previous, lexeme)
     return [gap, text]
 
 
@@ -148,22 +153,33 @@ def _kept(deleted: Lexeme) -> str:
     """What stays of the layout before a lexeme that goes: comments and docstrings above it."""
     if deleted.value == EOL:  # a comment behind the line goes with the end of the line
         return deleted.gap[: deleted.gap.rfind("\n") + 1]
-    return deleted.gap if deleted.gap.strip(" \t\f\r\n\\") else ""
+    return deleted.gap if deleted.gap.strip(_BLANK) else ""
 
 
 def _parted(new: Lexeme, old: Lexeme) -> tuple[Lexeme, Lexeme]:
     """A lexeme and the one that it comes before; ``new`` has the gap of ``old``, to be shared."""
-    if level_of(old.value) is not None:
+    at_line = level_of(old.value) is not None
+    if at_line and level_of(new.value) is not None:
+        # Comments and docstrings above a line stay above the line that comes before it.
         return new, old._replace(gap="")
-    if old.value in (EOL, "<end>") or new.value in _NO_SPACE_BEFORE:
-        spaced = new.value not in _NO_SPACE_BEFORE and level_of(new.value) is None
-        return new._replace(gap=" " if spaced and new.value != EOL else ""), old
-    close = new.value in _NO_SPACE_AFTER or is_quote(new.value) or old.value in _NO_SPACE_BEFORE
-    call = is_name(new.value) and old.value in OPENING
-    return new, old._replace(gap=" " if old.gap and not close and not call else "")
+    quote = is_quote(new.value)
+    if at_line or old.value in (EOL, END) or new.value in _NO_SPACE_BEFORE:
+        return new._replace(gap="" if quote else _AS_NEEDED), old
+    return (
+        new._replace(gap=new.gap or ("" if quote else _AS_NEEDED)),
+        old._replace(gap="" if quote else _AS_NEEDED),
+    )
 
 
-def _space(previous: Lexeme, lexeme: Lexeme) -> str:
+def _usual_space(before: str, value: str) -> str:
+    """The space that is usual between two lexemes of which one is new."""
+    if before in _NO_SPACE_AFTER or value in _NO_SPACE_BEFORE or value in (EOL, END):
+        return ""
+    called = value in ("(", "[") and (is_name(before) or before in CLOSING)
+    return "" if called else " "
+
+
+def _needed_space(previous: Lexeme, lexeme: Lexeme) -> str:
     """A space, where two lexemes that touch would be read as one."""
     left, right = previous.text, lexeme.text
     if not right or left[-1:] in _APART or right[0] in _APART or is_quote(lexeme.value):

@@ -2,7 +2,8 @@
 
 Keywords, operators, indents, ends of lines, quotes, the builtins and other names that repairs often
 put in are one id each. Every other lexeme is cut into byte-pair pieces of which the last carries
-the end-of-word mark. A string literal above four pieces is the placeholder ``<str>``; the source
+the end-of-word mark (a character of its own: the ids of the library's word suffixes differ from
+run to run). A string literal above four pieces is the placeholder ``<str>``; the source
 keeps it. The version is a hash of the whole vocabulary and is stored with every data set.
 """
 
@@ -12,6 +13,7 @@ from collections.abc import Iterable
 from hashlib import sha256
 from keyword import kwlist, softkwlist
 from pathlib import Path
+from string import ascii_letters
 
 from tokenizers import Tokenizer
 from tokenizers.models import BPE
@@ -26,7 +28,7 @@ SPECIAL = ("<pad>", "<unk>", "<cont>", "<str>", EOL, END)
 DEFAULT_SIZE, CPU_SIZE = 32_768, 4_096
 MAX_STRING_PIECES = 4
 _LONGEST_STRING, _LONGEST_WORD = 40, 200
-_WORD_END = "</w>"
+_WORD_END = "\u2581"
 _SEPARATOR = "\n"
 _FORMAT = 1
 
@@ -55,7 +57,7 @@ def _fixed() -> tuple[str, ...]:
     prefixes = ("", "f", "r", "b", "rb", "u")
     quotes = [prefix + quote for quote in ("'", '"', "'''", '"""') for prefix in prefixes]
     names = [n for n in dir(builtins) if not n.startswith("_") and n not in kwlist]
-    words = [*SPECIAL, *levels, *kwlist, *softkwlist, *OPERATORS, *quotes, *names]
+    words = [*SPECIAL, *levels, *kwlist, *softkwlist, *OPERATORS, *quotes, *ascii_letters, *names]
     return tuple(dict.fromkeys([*words, *_TWINS.split(), *_SAFE.split(), *_LITERALS]))
 
 
@@ -81,14 +83,12 @@ class CodeTokenizer:
         least = len(fixed) + 512
         if not least <= size <= 65_536:
             raise CTMDataError(f"a vocabulary has {least} to 65536 ids, not {size}; choose another")
-        bpe = Tokenizer(BPE(unk_token="<unk>", end_of_word_suffix=_WORD_END, fuse_unk=True))
+        bpe = Tokenizer(BPE(unk_token="<unk>", fuse_unk=True))
         bpe.pre_tokenizer = CharDelimiterSplit(_SEPARATOR)
         trainer = BpeTrainer(
             vocab_size=size - len(fixed),
             min_frequency=2,
             special_tokens=["<unk>"],
-            limit_alphabet=200,
-            end_of_word_suffix=_WORD_END,
             show_progress=False,
         )
         known = set(fixed)
@@ -161,7 +161,8 @@ class CodeTokenizer:
         if string and (len(value) > _LONGEST_STRING or "\n" in value):
             return (STRING,)
         base, unknown = len(self._fixed), self._bpe.token_to_id("<unk>")
-        ids = self._bpe.encode(value[:_LONGEST_WORD].replace("\n", " ")).ids
+        word = value[:_LONGEST_WORD].replace(_SEPARATOR, " ") + _WORD_END
+        ids = self._bpe.encode(word).ids
         pieces = tuple(UNKNOWN if i == unknown else i + base for i in ids) or (UNKNOWN,)
         return (STRING,) if string and len(pieces) > MAX_STRING_PIECES else pieces
 
@@ -172,5 +173,5 @@ class CodeTokenizer:
 
 def _words(program: Iterable[str], known: set[str]) -> str:
     """The lexemes of a program that pieces are learned from, as one text."""
-    kept = (v for v in program if v not in known and len(v) <= _LONGEST_STRING and "\n" not in v)
-    return _SEPARATOR.join(kept)
+    plain = (v for v in program if v not in known and v.isascii() and len(v) <= _LONGEST_STRING)
+    return _SEPARATOR.join(v + _WORD_END for v in plain if _SEPARATOR not in v)

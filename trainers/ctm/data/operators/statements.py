@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from random import Random
 
-from trainers.ctm.data.operators.function import Change, Function, Rewrite, blocks_of
+from trainers.ctm.data.operators.function import Change, Function, Rewrite, blocks_of, is_docstring
 
 _SIMPLE = ast.Assign | ast.AugAssign | ast.Expr | ast.Return | ast.Raise | ast.Delete
 _LEAVES = (ast.Return, ast.Raise, ast.Continue, ast.Break)
@@ -50,14 +50,15 @@ def _swapped_choice(node: ast.IfExp, function: Function, rng: Random) -> Iterato
 def _shuffled(node: ast.AST, function: Function, rng: Random) -> Iterator[Change]:
     for block in blocks_of(node):
         for one, two in pairwise(block):
-            if isinstance(one, _SIMPLE) and isinstance(two, _SIMPLE) and one.lineno != two.lineno:
+            both = _is_simple(one) and _is_simple(two)
+            if both and one.lineno != two.lineno:
                 yield _exchanged(one, two, function)
 
 
 def _missing_statement(node: ast.AST, function: Function, rng: Random) -> Iterator[Change]:
     for block in blocks_of(node):
         for statement in block if len(block) > 1 else ():
-            if isinstance(statement, _SIMPLE):
+            if _is_simple(statement):
                 for piece in function.text.without_lines(statement):
                     yield (piece,)
 
@@ -88,6 +89,10 @@ def _missing_wrapper(
 def _missing_return(node: ast.Return, function: Function, rng: Random) -> Iterator[Change]:
     if node.value is not None:
         yield ((function.text.start(node), function.text.start(node.value), ""),)
+
+
+def _is_simple(statement: ast.stmt) -> bool:
+    return isinstance(statement, _SIMPLE) and not is_docstring(statement)
 
 
 def _exchanged(one: ast.AST, two: ast.AST, function: Function) -> Change:

@@ -5,6 +5,7 @@ The kinds follow the corruptions of DeepFix, DrRepair and BIFI (Yasunaga and Lia
 """
 
 from collections.abc import Callable
+from itertools import pairwise
 from keyword import iskeyword
 from random import Random
 
@@ -121,6 +122,16 @@ def _joined(program: Program, at: int, rng: Random) -> str:
     return merged.apply(Edit(at, Op.DELETE, None)).render()
 
 
+def _joinable(program: Program) -> list[int]:
+    """The ends of lines with nothing but spaces before the next line."""
+    pairs = enumerate(pairwise(program.lexemes))
+    return [
+        at
+        for at, (end, after) in pairs
+        if end.value == EOL and level_of(after.value) is not None and not after.gap.strip()
+    ]
+
+
 def _is_short_string(values: tuple[str, ...], at: int) -> bool:
     return is_string(values[at]) and values[at][-3:] not in ("'''", '"""')
 
@@ -142,7 +153,7 @@ OPERATIONS: dict[str, tuple[Sites, Mutate]] = {
     "operator_doubled": (_where(_between_operands), _double),
     "indent": (_where(lambda v, i: level_of(v[i]) is not None), _indent),
     "line_end_missing": (
-        _where(lambda v, i: v[i] == EOL and level_of(v[i + 1]) is not None),
+        _joinable,
         _joined,
     ),
 }
