@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kent.cli_app import App, json_option, pass_app, print_json, say
-from kent.errors import KentError
 
 if TYPE_CHECKING:  # imported when first used: `kent daemon status` must be quick
     from memory.repair_records import RepairPair
@@ -26,7 +25,13 @@ _SOURCES = ("synthetic", "linters", "git", "stack-exchange", "pairs")
     required=True,
     help="The folder of the data set; one that is unfinished goes on.",
 )
-@click.option("--samples", type=click.IntRange(min=1), default=_SAMPLES, show_default=True)
+@click.option(
+    "--samples",
+    type=click.IntRange(min=1),
+    default=_SAMPLES,
+    show_default=True,
+    help="Of train; each other split has a twentieth, at most 5000.",
+)
 @click.option(
     "--vocabulary",
     type=click.IntRange(min=1, max=65_536),
@@ -140,9 +145,9 @@ def _chosen(
     chosen |= {"git"} if repositories else set()
     chosen |= {"stack-exchange"} if posts else set()
     if "git" in chosen and not repositories:
-        raise KentError("--source git needs a repository: --repo DIR")
+        raise click.UsageError("--source git needs a repository: --repo DIR")
     if "stack-exchange" in chosen and not posts:
-        raise KentError("--source stack-exchange needs a dump: --posts Posts.xml")
+        raise click.UsageError("--source stack-exchange needs a dump: --posts Posts.xml")
     return chosen
 
 

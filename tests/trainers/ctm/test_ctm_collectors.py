@@ -85,7 +85,7 @@ def test_a_version_that_did_not_parse_is_a_syntax_pair(history):
 
 
 def test_no_repository_is_one_clear_error(tmp_path):
-    with pytest.raises(TaskError, match="no git repository|not a git"):
+    with pytest.raises(TaskError, match=r"no git repository|not a git"):
         list(git_pairs(tmp_path))
 
 

@@ -123,7 +123,7 @@ def copied(built, tmp_path):
         lambda shard: (shard / "tokens.npy").write_bytes(b"\x00" * 40),
         lambda shard: (shard / "tokens.npy").unlink(),
         lambda shard: (shard / "names.json").write_text("{"),
-        lambda shard: shutil.rmtree(shard),
+        shutil.rmtree,
     ],
     ids=["bytes", "file", "names", "all"],
 )
@@ -134,7 +134,7 @@ def test_a_broken_shard_is_one_error_that_names_it(copied, harm):
 
 
 def test_another_vocabulary_is_one_clear_error(copied):
-    with pytest.raises(CTMDataError, match="vocabulary .* is not 0000"):
+    with pytest.raises(CTMDataError, match=r"vocabulary .* is not 0000"):
         Dataset(copied, vocabulary="0000")
     manifest = json.loads((copied / "manifest.json").read_text())
     (copied / "manifest.json").write_text(json.dumps({**manifest, "format": 7}))

@@ -2,7 +2,7 @@
 
 One reader of regular expressions serves sound and broken programs alike, so that a missing bracket
 changes its neighbourhood and not the way in which the rest is read. On sound programs it gives the
-tokens and logical lines of Python's ``tokenize`` (held by tests), but for docstrings. A row is an indent lexeme, its
+tokens and logical lines of Python's ``tokenize`` (held by tests). A row is an indent lexeme, its
 tokens and an end-of-line lexeme; one end lexeme closes the program. Spaces, comments and docstrings
 (any statement that is only a string) belong to no lexeme: they are the gap before the next one, so
 that gaps and texts put together are the source, byte for byte.
