@@ -122,9 +122,9 @@ def source_of(package: Package, path: str) -> str | None:
         return None
 
 
-def cut(lines: list[str], node: ast.AST) -> str:
-    """The lines of a definition, moved to the margin."""
-    first, last = node.lineno - 1, node.end_lineno  # type: ignore[attr-defined]
+def cut(lines: list[str], node: ast.AST, longer: int = 0) -> str:
+    """The lines of a definition, moved to the margin; ``longer``: how many it has gained since."""
+    first, last = node.lineno - 1, node.end_lineno + longer  # type: ignore[attr-defined]
     margin: int = node.col_offset  # type: ignore[attr-defined]
     white = lines[first][:margin]
     return "\n".join(line.removeprefix(white) for line in lines[first:last]) + "\n"

@@ -31,14 +31,6 @@ def changed_functions(before: str, after: str) -> list[tuple[str, str, str]]:
     return [(name, one, two) for name, one, two in pairs if one != two]
 
 
-def around(source: str, line: int) -> str | None:
-    """The text of the outer function that a line (from 1) of a sound file is in, at the margin."""
-    for node, text in outer_functions(source).values():
-        if node.lineno <= line <= (node.end_lineno or node.lineno):
-            return text
-    return None
-
-
 def same_lines(broken: str, fixed: str, name: str) -> str | None:
     """The lines of a broken file where a function of the sound version stands, at the margin.
 

@@ -15,9 +15,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from trainers.ctm.data.collectors.definitions import changed_functions
+from trainers.ctm.data.collectors.definitions import Definition, outer_functions
 from trainers.ctm.data.collectors.pair import Count, Pair, ignore
-from trainers.ctm.data.corpus import Package, source_of
+from trainers.ctm.data.corpus import Package, cut, source_of
 from trainers.errors import CTMDataError
 
 SOURCE = "ruff"
@@ -52,19 +52,20 @@ def _of_file(
     source = source_of(package, path)
     if source is None:
         return
+    try:
+        known = [node for node, _ in outer_functions(source).values()]
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        count("does not parse")
+        return
     given = 0
     for finding in findings:
         if given == most:
             return
-        try:
-            changed = changed_functions(source, _mended(source, finding["fix"]["edits"]))
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            count("does not parse")
-            continue
-        if len(changed) != 1:
+        pair = _of_finding(source, finding["fix"]["edits"], known)
+        if pair is None:
             count("not in one function")
             continue
-        _, broken, fixed = changed[0]
+        broken, fixed = pair
         given += 1
         yield Pair(
             broken=broken,
@@ -103,6 +104,21 @@ def _findings(root: Path, files: Sequence[str]) -> list[dict[str, Any]]:
         said = (done.stderr.strip().splitlines() or ["it said nothing"])[0]
         raise CTMDataError(f"ruff does not run ({said}); install ruff") from error
     return [one for one in found if one.get("fix") and one["fix"].get("edits")]
+
+
+def _of_finding(
+    source: str, edits: list[dict[str, Any]], known: list[Definition]
+) -> tuple[str, str] | None:
+    """The function that all edits of a fix are in, before and after; None where there is none."""
+    first = min(edit["location"]["row"] for edit in edits)
+    last = max(edit["end_location"]["row"] for edit in edits)
+    around = [n for n in known if n.lineno <= first and last <= (n.end_lineno or 0)]
+    if not around:
+        return None
+    node = around[0]
+    before, after = source.split("\n"), _mended(source, edits).split("\n")
+    longer = len(after) - len(before)
+    return cut(before, node), cut(after, node, longer)
 
 
 def _mended(source: str, edits: list[dict[str, Any]]) -> str:
