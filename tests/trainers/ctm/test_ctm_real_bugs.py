@@ -1,4 +1,4 @@
-"""Real bugs as samples for evaluation: which repairs can be reached, and that none is trained on."""
+"""Real bugs as samples for evaluation: which repairs can be reached; none is trained on."""
 
 import json
 import os
