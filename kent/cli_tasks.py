@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kent.cli_app import App, json_option, pass_app, print_json, say
+from kent.cli_tasks_ctm import build_ctm
 from kent.cli_tasks_swe import humanevalfix, injected, mine, quixbugs, swe
 from kent.errors import KentError
 
@@ -31,6 +32,7 @@ def import_(context: click.Context) -> None:
 for command in (swe, quixbugs, humanevalfix, injected):
     import_.add_command(command)
 tasks.add_command(mine)
+tasks.add_command(build_ctm)
 
 
 def _import_problems(app: App) -> None:

@@ -9,6 +9,10 @@ class TaskError(TrainerError):
     """A problem source is absent, broken or unknown."""
 
 
+class CTMDataError(TrainerError):
+    """Data of the CTM trainer is missing, broken, or made with another vocabulary."""
+
+
 class GeneratorError(TrainerError):
     """A generator could not start, died, or answered garbage."""
 

@@ -1,0 +1,273 @@
+"""Data sets: built, killed and resumed, without leaks; and the batches that are read from them."""
+
+import itertools
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import OPTIONS, packages
+
+from trainers.ctm.data import edits as scripts
+from trainers.ctm.data.build import BuildOptions, build
+from trainers.ctm.data.collate import collate
+from trainers.ctm.data.collectors.pair import Pair
+from trainers.ctm.data.corpus import likeness
+from trainers.ctm.data.dataset import Dataset
+from trainers.ctm.data.gather import read_functions
+from trainers.ctm.data.manifest import SPLITS, load_manifest
+from trainers.ctm.data.reader import BatchReader, Position, StageFilter
+from trainers.errors import CTMDataError
+
+
+@pytest.fixture(scope="module")
+def dataset(built):
+    return Dataset(built)
+
+
+def test_a_set_has_the_sizes_that_were_asked_for_and_enough_clean_programs(dataset):
+    for split in SPLITS:
+        data = dataset.split(split)
+        assert len(data) == OPTIONS.size(split)
+        clean = np.mean(data.edits == 0)
+        assert 0.30 <= clean < 0.36
+    counts = dataset.manifest.kept()
+    assert {bug_class for _, bug_class in counts} == {
+        "syntax", "simple_logic", "all_logic", "security", "clean"
+    }  # fmt: skip
+    assert dataset.manifest.drops()
+
+
+def test_no_function_is_on_two_sides(built, dataset):
+    placed = list(read_functions(built / "functions.jsonl"))
+    files, alike = {}, {}
+    for one in placed:
+        assert files.setdefault((one.origin.package, one.origin.path), one.split) == one.split
+        assert alike.setdefault(one.likeness, one.split) == one.split
+        assert likeness(one.code) == one.likeness
+        held_out = one.origin.package in dataset.manifest.test_packages
+        assert held_out == (one.split == "test_packages")
+    assert len(dataset.manifest.test_packages) == 4
+    keys = []
+    for split in SPLITS:
+        data = dataset.split(split)
+        for index in range(len(data)):
+            sample = data.sample(index)
+            keys.append(sample.key)
+            assert placed[sample.facts.origin].split == split
+            assert dataset.origin(sample)["licence"] == "PSF-2.0"
+    assert len(set(keys)) == len(keys)
+
+
+CHILD = """
+import sys
+sys.path.insert(0, {here!r})
+from pathlib import Path
+from conftest import OPTIONS, packages
+from trainers.ctm.data.build import build
+build(Path({out!r}), OPTIONS, packages())
+"""
+
+
+def test_a_build_that_was_killed_goes_on_to_the_same_set(built, tmp_path):
+    out = tmp_path / "killed"
+    code = CHILD.format(here=str(Path(__file__).parent), out=str(out))
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    child = subprocess.Popen([sys.executable, "-c", code], env=environment, start_new_session=True)
+    while not list(out.glob("train-00001*")) and child.poll() is None:
+        time.sleep(0.01)
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    assert not load_manifest(out).complete
+    with pytest.raises(CTMDataError, match="not complete"):
+        Dataset(out)
+    manifest = build(out, OPTIONS, packages())
+    assert manifest.shards == load_manifest(built).shards
+    assert (
+        Dataset(out).split("train").cells.tolist() == Dataset(built).split("train").cells.tolist()
+    )
+
+
+def test_a_finished_set_is_left_as_it_is_and_other_options_are_refused(built):
+    before = (built / "manifest.json").stat().st_mtime_ns
+    assert build(built, OPTIONS, packages()).complete
+    assert (built / "manifest.json").stat().st_mtime_ns == before
+    with pytest.raises(CTMDataError, match="another samples, seed"):
+        build(built, replace(OPTIONS, seed=9, samples=10), packages())
+
+
+def test_a_folder_with_other_files_and_no_functions_are_refused(tmp_path):
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(CTMDataError, match="other files"):
+        build(tmp_path, OPTIONS, packages())
+    with pytest.raises(CTMDataError, match="no package"):
+        build(tmp_path / "new", OPTIONS, [])
+
+
+@pytest.fixture
+def copied(built, tmp_path):
+    return shutil.copytree(built, tmp_path / "copy")
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        lambda shard: (shard / "tokens.npy").write_bytes(b"\x00" * 40),
+        lambda shard: (shard / "tokens.npy").unlink(),
+        lambda shard: (shard / "names.json").write_text("{"),
+        shutil.rmtree,
+    ],
+    ids=["bytes", "file", "names", "all"],
+)
+def test_a_broken_shard_is_one_error_that_names_it(copied, harm):
+    harm(copied / "train-00001")
+    with pytest.raises(CTMDataError, match="train-00001"):
+        Dataset(copied).split("train")
+
+
+def test_another_vocabulary_is_one_clear_error(copied):
+    with pytest.raises(CTMDataError, match=r"vocabulary .* is not 0000"):
+        Dataset(copied, vocabulary="0000")
+    manifest = json.loads((copied / "manifest.json").read_text())
+    (copied / "manifest.json").write_text(json.dumps({**manifest, "format": 7}))
+    with pytest.raises(CTMDataError, match="format 7"):
+        Dataset(copied)
+    (copied / "manifest.json").write_text("[")
+    with pytest.raises(CTMDataError, match="is broken"):
+        Dataset(copied)
+    with pytest.raises(CTMDataError, match="holds no data set"):
+        Dataset(copied / "none")
+
+
+def some_pairs(placed, drops):
+    drops["git", "other", "large"] += 3
+    trained = next(one for one in placed if one.split == "train")
+    tested = next(one for one in placed if one.split == "test_packages")
+    for number, one in enumerate((trained, tested)):
+        broken = one.code.replace("(", "(self, ", 1)
+        yield Pair(broken, one.code, "other", "mined", "git", f"group {number}")
+        yield Pair("def f(:\n", "def g(:\n", "other", "mined", "git", f"group {number}")
+    yield Pair(tested.code + "\n# x", tested.code, "other", "mined", "repair_pairs", "p", True)
+
+
+def test_collected_pairs_go_to_the_side_of_what_they_are_like(tmp_path):
+    options = BuildOptions(
+        samples=40, held_out=10, vocabulary=1024 + 512, shard=20, sources=("git",), functions=400
+    )
+    manifest = build(tmp_path / "out", options, packages(), collect=some_pairs)
+    drops = manifest.drops()
+    assert drops["git", "other", "large"] == 3
+    assert drops["git", "other", "fixed does not compile"] >= 1
+    assert {source for source, _ in manifest.kept()} <= {"git", "synthetic"}
+    given = sum(n for (source, _), n in manifest.kept().items() if source == "git")
+    lost = sum(
+        n for (source, _, reason), n in drops.items() if source == "git" and reason != "large"
+    )
+    assert given + lost == 4  # that of the store is like a test function, and trains nothing
+    assert not [key for key in manifest.kept() if key[0] == "repair_pairs"]
+
+
+def test_benchmark_programs_are_left_out(tmp_path):
+    some = replace(OPTIONS, samples=20, held_out=5, functions=300)
+    build(tmp_path / "one", some, packages())
+    known = frozenset(one.likeness for one in read_functions(tmp_path / "one/functions.jsonl"))
+    manifest = build(tmp_path / "two", some, packages(), exclude=known)
+    left = {one.likeness for one in read_functions(tmp_path / "two/functions.jsonl")}
+    assert not left & known
+    assert manifest.corpus["in a benchmark"] > 0
+
+
+STAGE = StageFilter(("simple_logic",), (0.0, 0.5), earlier=("syntax",))
+
+
+def same(one, two):
+    return all(torch.equal(value, getattr(two, name)) for name, value in vars(one).items())
+
+
+def test_a_batch_holds_the_cells_and_the_edits_that_are_next(dataset):
+    data = dataset.split("train")
+    samples = data.samples(range(64))
+    batch = collate(samples)
+    assert batch.tokens.dtype == batch.edit_token.dtype == torch.int64
+    assert batch.edit_pointer.shape == (64, batch.edit_cell.shape[1], batch.tokens.shape[1])
+    for b, sample in enumerate(samples):
+        n = len(sample.grid.tokens)
+        assert batch.tokens[b, :n].tolist() == sample.grid.tokens.tolist()
+        assert not batch.tokens[b, n:].any()
+        assert batch.valid[b].sum() == n
+        assert batch.lexeme[b].sum() == len(sample.words)
+        free = scripts.next_edits(sample.edits)
+        assert batch.edit_valid[b].sum() == len(free)
+        for e, number in enumerate(free):
+            edit = sample.edits[number]
+            assert batch.edit_cell[b, e] == sample.grid.cells[edit.at]
+            assert batch.lexeme[b, batch.edit_cell[b, e]]
+            assert batch.edit_op[b, e] == int(edit.op)
+            if edit.new is None:
+                assert batch.edit_token[b, e] == -1
+                assert not batch.edit_pointer[b, e].any()
+            else:
+                copies = batch.edit_pointer[b, e].nonzero().flatten().tolist()
+                words = np.flatnonzero(sample.words == edit.new)
+                assert copies == sample.grid.cells[words].tolist()
+                assert copies or batch.edit_token[b, e] > 0
+
+
+def test_states_in_between_lead_to_the_same_program(dataset):
+    data = dataset.split("train")
+    several = [data.sample(int(i)) for i in np.flatnonzero(data.edits > 1)[:40]]
+    plain, between = collate(several), collate(several, np.random.default_rng(1), partial=1.0)
+    assert (between.edit_valid.any(1)).all()
+    changed = [
+        b
+        for b in range(len(several))
+        if plain.tokens[b][plain.valid[b]].tolist() != between.tokens[b][between.valid[b]].tolist()
+    ]
+    assert len(changed) > 30
+    copyable = between.edit_pointer.any(-1) | (between.edit_token >= 0)
+    assert (copyable | (between.edit_op == 2) | ~between.edit_valid).all()
+
+
+def test_an_epoch_is_the_mixture_of_its_stage(dataset):
+    data = dataset.split("train")
+    reader = BatchReader(data, STAGE, 16, seed=1, samples=160)
+    batches = list(reader.epoch())
+    assert len(batches) == reader.batches == 10
+    assert reader.position == Position(1, 0)
+    clean = sum(int((~batch.edit_valid.any(1)).sum()) for batch in batches)
+    assert clean == 48
+    wanted = data.where(["simple_logic"], (0.0, 0.5))
+    assert len(wanted) < len(data.where(["simple_logic"]))
+
+
+def test_buckets_keep_padding_low(dataset):
+    data = dataset.split("train")
+    reader = BatchReader(data, StageFilter(("all_logic", "simple_logic")), 16, seed=1)
+    valid = cells = 0
+    for batch in reader.epoch():
+        valid, cells = valid + int(batch.valid.sum()), cells + batch.valid.numel()
+    assert valid > 0.8 * cells
+
+
+def test_a_reader_goes_on_at_its_position_with_the_same_batches(dataset):
+    data = dataset.split("train")
+    first = BatchReader(data, STAGE, 16, seed=4, samples=80)
+    batches = list(itertools.islice(first, 3))
+    position = Position(**json.loads(json.dumps(first.position.to_json())))
+    rest = list(itertools.islice(first, 5))
+    second = BatchReader(data, STAGE, 16, seed=4, samples=80, position=position)
+    assert all(same(one, two) for one, two in zip(rest, second, strict=False))
+    assert not same(batches[0], rest[0])
+
+
+def test_a_stage_without_bugs_is_refused(dataset):
+    with pytest.raises(CTMDataError, match="no sample is of lint"):
+        BatchReader(dataset.split("train"), StageFilter(("lint",)), 16, seed=1)

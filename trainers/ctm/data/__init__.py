@@ -1,0 +1,1 @@
+"""Data of the CTM trainer: lexemes, vocabulary, grid, edits, bugs, and the sets made of them."""
