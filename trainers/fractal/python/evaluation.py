@@ -15,6 +15,7 @@ from memory.records import ProblemRow
 from memory.repair_loops import LoopMode, LoopRow
 from sandbox import tests_from_json
 from trainers.fractal.arms import CircuitChooser, FirstArm
+from trainers.fractal.domain import FLOOD
 from trainers.fractal.loop import ArmChooser
 from trainers.fractal.python.domain import PythonDomain, PythonTask
 from trainers.fractal.python.judge import Judge
@@ -35,7 +36,6 @@ RIVAL: LoopMode = "resampling"
 class Flooded:
     """A problem with its flood: the programs, and the tokens that they took."""
 
-    problem: ProblemRow
     task: PythonTask
     programs: list[PythonProgram]
     tokens: int
@@ -69,10 +69,12 @@ class Evaluation:
             for row in problems
             if row.id not in done and (tests := visible_tests(row, kind)) is not None
         ]
-        context.progress.start("flood", len(tasks), "problems")
-        flooded = []
-        for task, programs, tokens in flood_all(tasks, domain, self._config, context):
-            flooded.append(Flooded(task.problem, task, programs, tokens))
+        flooded = [found for task in tasks if (found := self._stored(task)) is not None]
+        known = {found.task.problem.id for found in flooded}
+        missing = [task for task in tasks if task.problem.id not in known]
+        context.progress.start("flood", len(tasks), "problems", done=len(flooded))
+        for task, programs, tokens in flood_all(missing, domain, self._config, context):
+            flooded.append(Flooded(task, programs, tokens))
             context.progress.advance()
         rival = replace(domain, arms_wanted=(RESAMPLE,), recall=None)
         for mode, one in ((LOOP, domain), (RIVAL, rival)):
@@ -102,6 +104,19 @@ class Evaluation:
             self._context.store.add_loops(rows)
             self._context.progress.advance()
         self._outcomes.clear()
+
+    def _stored(self, task: PythonTask) -> Flooded | None:
+        """A flood of samples that the generator wrote before: as many as are wanted, or none."""
+        source, count = self._source, self._config.flood
+        rows = self._context.store.samples_of(
+            task.problem.id, source.generator_id, source.protocol, source.params_hash, count
+        )
+        if len(rows) < count:
+            return None
+        programs = [
+            PythonProgram(row.code, (), None, FLOOD, row.tokens, row.logprob) for row in rows
+        ]
+        return Flooded(task, programs, sum(row.tokens for row in rows))
 
     def _done(self) -> set[str]:
         loops = self._context.store.loops(round_id=self._context.round_id, domain=DOMAIN)
