@@ -85,9 +85,10 @@ def build_ctm(
     was cut goes on with the same options.
     """
     from trainers.ctm.data.bugs_real import benchmark_likenesses
-    from trainers.ctm.data.build import BuildOptions, build
+    from trainers.ctm.data.build import build
     from trainers.ctm.data.collectors.all import Collectors
     from trainers.ctm.data.corpus import packages
+    from trainers.ctm.data.make import BuildOptions
 
     chosen = _chosen(named, repositories, posts)
     progress = _Progress()

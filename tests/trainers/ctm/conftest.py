@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from trainers.ctm.data import corpus
-from trainers.ctm.data.build import BuildOptions, build
+from trainers.ctm.data.build import build
 from trainers.ctm.data.corpus import STANDARD_LIBRARY, Package
 from trainers.ctm.data.grid import CTMGridEncoder
+from trainers.ctm.data.make import BuildOptions
 from trainers.ctm.data.program import Program
 from trainers.ctm.data.tokenizer import CodeTokenizer
 

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trainers.ctm.data.build import PAIRS
 from trainers.ctm.data.collectors.synthetic import SOURCE as SYNTHETIC
 from trainers.ctm.data.difficulty import rank
 from trainers.ctm.data.gather import FUNCTIONS
+from trainers.ctm.data.make import PAIRS
 from trainers.ctm.data.manifest import VOCABULARY, Split, load_manifest
 from trainers.ctm.data.sample import RepairSample
 from trainers.ctm.data.shards import Shard
