@@ -61,6 +61,13 @@ class AddsOne:
         return [f"def add(x):\n    return x + {number}  # edited"][:count]
 
 
+def with_python(**changes) -> TrainerSettings:
+    """The settings with changes to the loop on Python."""
+    fractal = SETTINGS.fractal
+    python = fractal.python.model_copy(update=changes)
+    return SETTINGS.model_copy(update={"fractal": fractal.model_copy(update={"python": python})})
+
+
 def partners(editor=None) -> Partners:
     return Partners(
         lambda context: lambda: editor, lambda context, name: nullcontext(SurestFirst())
@@ -115,13 +122,14 @@ def test_the_store_refuses_pairs_of_test_problems(tmp_path):
 
 
 def test_evaluation_sets_the_loop_beside_resampling_and_learns_nothing(tmp_path):
-    context = prepared(tmp_path)
+    context = prepared(tmp_path, with_python(arms=("infill",)))
     found = run(context, Coder({}), practise=False)["figures"]
     assert found["pass1"]["value"] == 0.0
     assert found["resample_equal_budget"]["value"] == 0.0
     assert found["pass_loop"]["value"] == 1.0
     assert found["difference"]["n"] == len(TEST)
-    assert {row["arm"] for row in found["by_arm"]} >= {"infill"} or found["by_arm"]
+    (arm,) = found["by_arm"]
+    assert (arm["arm"], arm["right_of_passing"]["value"]) == ("infill", 1.0)
     assert context.store.repair_pairs() == []
     assert context.store.query("SELECT count(*) AS n FROM observations")[0]["n"] == 0
     rows = context.store.loops(mode="resampling")
@@ -139,11 +147,7 @@ def test_a_flood_that_passes_needs_no_repair(tmp_path):
 
 def test_a_cut_round_goes_on_and_repeats_no_problem(tmp_path):
     context = prepared(tmp_path)
-    few = SETTINGS.fractal.python.model_copy(update={"parallel": 1})
-    settings = SETTINGS.model_copy(
-        update={"fractal": SETTINGS.fractal.model_copy(update={"python": few})}
-    )
-    context = replace(context, settings=settings)
+    context = replace(context, settings=with_python(parallel=1))
     with pytest.raises(GeneratorError, match="the engine died"):
         run(context, Coder({}, fail_on="adds 11"), AddsOne())
     before = context.store.loops(mode="training")
@@ -154,9 +158,7 @@ def test_a_cut_round_goes_on_and_repeats_no_problem(tmp_path):
 
 
 def test_an_edit_that_passes_what_is_seen_does_not_end_the_search(tmp_path):
-    only = SETTINGS.fractal.python.model_copy(update={"arms": ("resample", "edit")})
-    fractal = SETTINGS.fractal.model_copy(update={"python": only})
-    context = prepared(tmp_path, SETTINGS.model_copy(update={"fractal": fractal}))
+    context = prepared(tmp_path, with_python(arms=("resample", "edit")))
     found = run(context, Coder({}), AddsOne(), practise=False)["figures"]
     assert found["pass_loop"]["value"] == 1.0
     loops = context.store.loops(mode="evaluation")
