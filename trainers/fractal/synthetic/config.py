@@ -59,8 +59,12 @@ class SyntheticConfig(Section):
     network: NetworkConfig = Field(default_factory=NetworkConfig)
     training: TrainingConfig = Field(default_factory=TrainingConfig)
     temperature: float = Field(0.7, gt=0, le=10, description="of roots and chunks that are drawn")
-    attention_weight: float = Field(
-        0.0, ge=0, description="of the attention's share against sensitivity in localisation"
+    gain_weight: float = Field(
+        0.3, ge=0, description="in localisation, of what another chunk would be likelier"
+    )
+    attention_weight: float = Field(0.1, ge=0, description="in localisation, of the attention")
+    single_fault: float = Field(
+        0.3, ge=0, le=1, description="chance of one wrong chunk from which it is patched first"
     )
     flood: int = Field(4, ge=1, le=1024, description="candidates drafted for a task at first")
     local: int = Field(4, ge=1, le=1024, description="candidates for a guilty root")

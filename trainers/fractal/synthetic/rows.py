@@ -57,6 +57,13 @@ class StageRows:
             value = self._step(value, place, forward=True)
         return torch.stack(found, 1)
 
+    def reached(self) -> Tensor:
+        """int64 (rows,): the value after the last root; else UNKNOWN."""
+        value = self.start
+        for place in range(self.ops.shape[1]):
+            value = self._step(value, place, forward=True)
+        return value
+
     def after(self) -> Tensor:
         """int64 (rows, places): the value that is wanted after each root, run back from the end.
 

@@ -23,8 +23,6 @@ from trainers.fractal.synthetic.manager import END
 from trainers.fractal.synthetic.model import Networks, SyntheticModel, read_tensors, untrained
 from trainers.fractal.synthetic.rows import StageRows, digits_of
 
-# Of a batch, the share that the Manager learns from: it is the easier task.
-_MANAGER_SHARE = 4
 _WARMUP = 100
 _LEAST_RATE = 0.02  # of the peak, at the end
 _CLIP = 1.0
@@ -151,19 +149,21 @@ def losses(networks: Networks, batch: Batch) -> Tensor:
 
 
 def _rendering_loss(networks: Networks, batch: Batch) -> Tensor:
-    """Cross entropy of open roots' digits where no chunk is wrong, and of soundness everywhere."""
+    """Cross entropy of open roots' digits in original stages, and of soundness where judged."""
     told = networks.renderer(batch.seen)
     wanted = digits_of(batch.operands)
     nll = -told.digits.log_softmax(-1).gather(-1, wanted[..., None])[..., 0].sum(-1)
-    counted = batch.seen.open & batch.sound[:, None]
+    counted = batch.seen.open & batch.original[:, None]
     chunks = (nll * counted).sum() / counted.sum().clamp(min=1)
-    sound = functional.binary_cross_entropy_with_logits(told.sound, batch.sound.float())
-    return chunks + sound
+    errors = functional.binary_cross_entropy_with_logits(
+        told.sound, batch.sound.float(), reduction="none"
+    )
+    return chunks + (errors * batch.judged).sum() / batch.judged.sum().clamp(min=1)
 
 
 def _drafting_loss(networks: Networks, batch: Batch) -> Tensor:
     """Cross entropy of the roots and of the end root."""
-    rows = batch.seen.select(torch.arange(max(1, len(batch.seen) // _MANAGER_SHARE)))
+    rows = batch.seen.select(batch.original.nonzero()[:, 0])
     logits = networks.manager(rows.start, rows.end, rows.ops)
     wanted = functional.pad(rows.ops, (0, 1), value=END)
     lengths = rows.real.sum(1, keepdim=True)

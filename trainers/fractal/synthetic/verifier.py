@@ -54,7 +54,7 @@ def verify(task: SyntheticTask, text: str) -> Judgement:
         StageResult(run(task.values[number], stage)[-1], task.values[number + 1])
         for number, stage in enumerate(stages)
     ]
-    score = sum(_nearness(result) for result in results) / len(results)
+    score = sum(nearness(result) for result in results) / len(results)
     failing = [result for result in results if not result.passed]
     if not failing:
         return Judgement(True, 1.0, "passed", results)
@@ -63,9 +63,10 @@ def verify(task: SyntheticTask, text: str) -> Judgement:
     return Judgement(False, score, f"{what} in {many}", results)
 
 
-def _nearness(result: StageResult) -> float:
+def nearness(result: StageResult) -> float:
+    """1 for a stage that is right; below a half for one that is not, by how far off it is."""
     if result.passed:
         return 1.0
     if result.got is None:
         return 0.0
-    return _WRONG / abs(result.got - result.wanted)
+    return _WRONG / (1 + abs(result.got - result.wanted))
