@@ -106,7 +106,7 @@ def _others(rows: StageRows, difficulty: DifficultyConfig, generator: torch.Gene
 
 
 def _passable(rows: StageRows, difficulty: DifficultyConfig) -> Tensor:
-    """bool (rows,): run with each operand in all open places, the stage reaches its end once."""
+    """Whether a stage reaches its end with any operand in its open place, bool (rows,)."""
     most = max(difficulty.max_addend, difficulty.max_factor)
     tried = torch.arange(1, most + 1).repeat(len(rows))  # (rows * most,)
     many = rows.select(torch.arange(len(rows)).repeat_interleave(most))

@@ -1,7 +1,7 @@
 """How a stage is read: its two ends and each of its roots as one position each."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -64,8 +64,8 @@ class ChangeEmbedding(nn.Module):
 
     def forward(self, before: Tensor, after: Tensor) -> Tensor:
         """Map two int64 (...) to float (..., hidden)."""
-        states: Tensor = self.difference(difference(before, after))
-        return states + self.ratio(ratio_features(before, after))
+        change, ratio = self.difference(difference(before, after)), ratio_features(before, after)
+        return cast(Tensor, change + self.ratio(ratio))
 
 
 class EndsEmbedding(nn.Module):
@@ -108,7 +108,9 @@ class StageEmbedding(nn.Module):
         """See the class."""
         places = torch.arange(rows.ops.shape[1])
         left = rows.real.sum(1, keepdim=True) - 1 - places
-        tens, ones = digits_of(rows.operands).masked_fill(rows.open[..., None], _OPEN_DIGIT).unbind(-1)
+        tens, ones = (
+            digits_of(rows.operands).masked_fill(rows.open[..., None], _OPEN_DIGIT).unbind(-1)
+        )
         before, after = rows.before(), self._after(rows)
         roots = (
             self.op(rows.ops)
@@ -126,5 +128,4 @@ class StageEmbedding(nn.Module):
         """What is wanted after a root, or what is reached after it where only that may be seen."""
         if self._both:
             return rows.after()
-        reached = torch.cat([rows.before()[:, 1:], torch.full_like(rows.start, UNKNOWN)[:, None]], 1)
-        return reached
+        return torch.cat([rows.before()[:, 1:], torch.full_like(rows.start, UNKNOWN)[:, None]], 1)

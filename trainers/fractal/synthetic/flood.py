@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import cache
 from math import log
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from trainers.fractal.domain import Rendered
-from trainers.fractal.synthetic.programs import ChainProgram, Root, Stage, SyntheticTask
+from trainers.fractal.synthetic.programs import ChainProgram, Op, Root, Stage, SyntheticTask
 from trainers.fractal.synthetic.renderer import Renderer
 from trainers.fractal.synthetic.rows import stage_rows
 
@@ -81,15 +82,22 @@ def _draw(logs: Array, copies: int, rng: Generator) -> list[tuple[int, ...]]:
         keys = np.where(logs[0] > _LEAST_LOG, logs[0] + rng.gumbel(size=logs.shape[1]), -np.inf)
         best = np.argsort(-keys)[:copies]
         return [(int(one),) for one in best if np.isfinite(keys[one])]
-    drawn = (logs + rng.gumbel(size=(copies, *logs.shape))).argmax(-1)
+    bounds = np.exp(logs).cumsum(-1)
+    points = rng.random((copies, len(logs))) * bounds[:, -1]
+    drawn = (points[..., None] >= bounds).sum(-1)
     return list(dict.fromkeys(tuple(row) for row in drawn.tolist()))
+
+
+@cache
+def _root(op: Op, operand: int) -> Root:
+    return Root(op, operand)
 
 
 def _rendered(program: ChainProgram, operands: tuple[int, ...]) -> Rendered[ChainProgram]:
     """The program with its open roots filled in order; a chunk's tokens are symbol and digits."""
     left = iter(operands)
     stages = tuple(
-        tuple(Root(root.op, next(left)) if root.operand is None else root for root in stage)
+        tuple(_root(root.op, next(left)) if root.operand is None else root for root in stage)
         for stage in program.stages
     )
     tokens = program.drafted + sum(1 + len(str(operand)) for operand in operands)

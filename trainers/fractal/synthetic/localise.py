@@ -20,7 +20,7 @@ from trainers.fractal.synthetic.renderer import Renderer
 from trainers.fractal.synthetic.rows import StageRows, stage_rows
 
 PlacedStage = tuple[int, int, Stage]  # where it starts, where it is to end, its roots
-_LEAST_SHARE = 1e-4  # of the attention, so that its logarithm is finite
+LEAST_SHARE = 1e-4  # of the attention, so that its logarithm is finite
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class RootEvidence:
 
     def blame(self, gain_weight: float, attention_weight: float) -> float:
         """All of it in one number; only its order counts."""
-        share = log(max(self.attention, _LEAST_SHARE))
+        share = log(max(self.attention, LEAST_SHARE))
         return self.sound + gain_weight * self.gain + attention_weight * share
 
 
@@ -64,7 +64,7 @@ def evidence(renderer: Renderer, stages: Sequence[PlacedStage]) -> list[list[Roo
 
 @torch.inference_mode()
 def _left_out(renderer: Renderer, rows: StageRows) -> tuple[Tensor, Tensor]:
-    """Soundness of the rest and gain of the best chunk, each (rows, places), one hidden at a time."""
+    """Soundness of the rest and gain of the best chunk, (rows, places): one is hidden at a time."""
     count, places = rows.ops.shape
     hidden = torch.eye(places, dtype=torch.bool).repeat(count, 1)  # (rows * places, places)
     many = rows.select(torch.arange(count).repeat_interleave(places))

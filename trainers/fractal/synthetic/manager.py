@@ -1,4 +1,4 @@
-"""The Manager: drafts a stage's roots one after the other, from where it starts to where it ends."""
+"""The Manager: drafts the roots of a stage one after the other, given where it starts and ends."""
 
 from collections.abc import Sequence
 
@@ -75,4 +75,5 @@ class Manager(nn.Module):
         start, end = (torch.full((len(ops),), value) for value in ends)
         told = self(start, end, ops).log_softmax(-1)
         wanted = torch.nn.functional.pad(ops, (0, 1), value=END)
-        return told.gather(-1, wanted[..., None])[..., 0].sum(1)
+        chances: Tensor = told.gather(-1, wanted[..., None])[..., 0].sum(1)
+        return chances

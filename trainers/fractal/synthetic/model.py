@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -91,7 +92,7 @@ def load_model(path: Path, sha256: str) -> SyntheticModel:
         raise CheckpointError(f"{path} cannot be read as a fractal model: {error}") from error
 
 
-def read_tensors(path: Path, key: str) -> tuple[dict[str, object], dict[str, Tensor]]:
+def read_tensors(path: Path, key: str) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """What a file of safetensors says of itself under a key, and its tensors."""
     with safe_open(path, framework="pt") as file:
         told = json.loads(file.metadata()[key])

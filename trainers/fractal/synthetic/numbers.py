@@ -7,7 +7,10 @@ from torch import Tensor
 
 UNKNOWN = -(10**9)  # a value that is not known: an open root before it, or an inexact division
 LIMIT = 9_999  # numbers beyond are seen as this one
-_PERIODS = (2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 16, 20, 25, 32, 40, 50, 64, 100, 128, 200, 256, 400, 1000, 2000)  # fmt: skip
+_PERIODS = (
+    2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 16, 20, 25,
+    32, 40, 50, 64, 100, 128, 200, 256, 400, 1000, 2000,
+)  # fmt: skip
 _OCTAVES = (0.125, 0.25, 0.5, 1.0, 4.0, 10.0)
 _DIGITS = 4
 FEATURES = 4 + 2 * len(_PERIODS) + 2 * len(_OCTAVES) + 10 * _DIGITS

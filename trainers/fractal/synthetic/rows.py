@@ -36,7 +36,7 @@ class StageRows:
 
     @property
     def real(self) -> Tensor:
-        """bool (rows, places): where there is a root."""
+        """Where there is a root, bool (rows, places)."""
         return self.ops != PAD
 
     def select(self, rows: Tensor) -> "StageRows":
@@ -45,12 +45,10 @@ class StageRows:
 
     def opened(self, open_: Tensor) -> "StageRows":
         """The same stages with just these roots open, bool (rows, places)."""
-        return StageRows(
-            self.start, self.end, self.ops, self.operands.masked_fill(open_, 0), open_
-        )
+        return StageRows(self.start, self.end, self.ops, self.operands.masked_fill(open_, 0), open_)
 
     def before(self) -> Tensor:
-        """int64 (rows, places): the value before each root, run from the start; else UNKNOWN."""
+        """The value before each root, run from the start, int64 (rows, places); else UNKNOWN."""
         value, found = self.start, list[Tensor]()
         for place in range(self.ops.shape[1]):
             found.append(value)
@@ -58,14 +56,14 @@ class StageRows:
         return torch.stack(found, 1)
 
     def reached(self) -> Tensor:
-        """int64 (rows,): the value after the last root; else UNKNOWN."""
+        """The value after the last root, int64 (rows,); else UNKNOWN."""
         value = self.start
         for place in range(self.ops.shape[1]):
             value = self._step(value, place, forward=True)
         return value
 
     def after(self) -> Tensor:
-        """int64 (rows, places): the value that is wanted after each root, run back from the end.
+        """The value that is wanted after each root, run back from the end, int64 (rows, places).
 
         UNKNOWN before an open root, and where no whole number leads on to what is wanted.
         """

@@ -8,6 +8,7 @@ import json
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import torch
 from safetensors import SafetensorError
@@ -91,7 +92,7 @@ class _Training:
         for group in self._optimiser.param_groups:
             group["lr"] = _rate(training, self.step)
         self._optimiser.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(self._networks.parameters(), _CLIP)
         self._optimiser.step()
         self.step += 1
@@ -114,7 +115,7 @@ class _Training:
             return  # none, or of an older version: begin anew
         if told["of"] != self._identity():
             return
-        self.step = int(str(told["step"]))
+        self.step = int(told["step"])
         self._networks.load_state_dict(
             {n.removeprefix("weights."): t for n, t in tensors.items() if n.startswith("weights.")}
         )
@@ -158,7 +159,8 @@ def _rendering_loss(networks: Networks, batch: Batch) -> Tensor:
     errors = functional.binary_cross_entropy_with_logits(
         told.sound, batch.sound.float(), reduction="none"
     )
-    return chunks + (errors * batch.judged).sum() / batch.judged.sum().clamp(min=1)
+    soundness = (errors * batch.judged).sum() / batch.judged.sum().clamp(min=1)
+    return cast(Tensor, chunks + soundness)
 
 
 def _drafting_loss(networks: Networks, batch: Batch) -> Tensor:
