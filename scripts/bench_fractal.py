@@ -42,13 +42,10 @@ def main() -> None:
     config = SyntheticConfig()
     bench = Bench(config, asked.seed, asked.repeat)
     rows = [bench.row(candidates, roots) for candidates, roots in SHAPES]
-    found = {
-        "settings": vars(asked) | {"network": config.network.model_dump()},
-        "rows": rows,
-        "ratios": ratios(rows),
-    }
-    show(rows, found["ratios"])
-    print(json.dumps(found, indent=2))
+    compared = ratios(rows)
+    show(rows, compared)
+    settings = vars(asked) | {"network": config.network.model_dump()}
+    print(json.dumps({"settings": settings, "rows": rows, "ratios": compared}, indent=2))
 
 
 class Bench:

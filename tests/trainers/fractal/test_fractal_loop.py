@@ -49,12 +49,12 @@ def run(task, budget=200, seed=0, domain=None, chooser=None, wide=None, **begin)
 
 anything = {
     "task": st.sampled_from(TASKS),
-    "budget": st.integers(1, 400),
+    "budget": st.integers(1, 250),
     "seed": st.integers(0, 2**31),
 }
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(**anything)
 def test_no_call_begins_beyond_the_budget_and_every_token_is_counted(task, budget, seed):
     outcome, watched = run(task, budget, seed)
@@ -62,14 +62,14 @@ def test_no_call_begins_beyond_the_budget_and_every_token_is_counted(task, budge
     assert sum(watched.costs[:-1]) < budget
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(**anything)
 def test_no_program_is_judged_twice(task, budget, seed):
     outcome, watched = run(task, budget, seed)
     assert len(watched.judged) == len(set(watched.judged)) == len(outcome.tried)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(**anything)
 def test_the_best_that_was_ever_made_is_kept(task, budget, seed):
     outcome, _ = run(task, budget, seed)
@@ -78,7 +78,7 @@ def test_the_best_that_was_ever_made_is_kept(task, budget, seed):
     assert best.passed == outcome.passed == any(one.judgement.passed for one in outcome.tried)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(**anything)
 def test_the_seed_fixes_the_run(task, budget, seed):
     first, again = run(task, budget, seed)[0], run(task, budget, seed)[0]
@@ -86,7 +86,7 @@ def test_the_seed_fixes_the_run(task, budget, seed):
     assert [one.program for one in first.tried] == [one.program for one in again.tried]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(**anything)
 def test_a_patch_leaves_every_stage_but_the_guilty_one_as_it_was(task, budget, seed):
     outcome, _ = run(task, budget, seed)

@@ -1,5 +1,7 @@
 """Tasks: solvable, in canonical form, of the asked size, and no stage in two splits."""
 
+from itertools import pairwise
+
 import pytest
 from pydantic import ValidationError
 from tiny_synthetic import CONFIG
@@ -24,9 +26,9 @@ def test_the_program_that_a_task_was_made_from_passes(drawn):
 
 def test_no_stage_is_in_two_splits(drawn):
     pairs = {
-        split: {pair for one in many for pair in zip(one.task.values, one.task.values[1:], strict=False)}
+        split: {pair for one in many for pair in pairwise(one.task.values)}
         for split, many in drawn.items()
-    }  # fmt: skip
+    }
     for split, own in pairs.items():
         assert {split_of(*pair) for pair in own} == {split}
 
@@ -35,7 +37,7 @@ def test_programs_are_canonical_and_within_the_difficulty(drawn):
     for one in drawn["train"]:
         roots = one.program.roots
         assert DIFFICULTY.min_roots <= len(roots) == one.task.roots <= DIFFICULTY.max_roots
-        assert all(a.op.additive != b.op.additive for a, b in zip(roots, roots[1:], strict=False))
+        assert all(a.op.additive != b.op.additive for a, b in pairwise(roots))
         assert all(root.operand in operands(DIFFICULTY, root.op) for root in roots)
         assert all(len(stage) <= DIFFICULTY.stage_roots for stage in one.program.stages)
         bounds = range(DIFFICULTY.min_value, DIFFICULTY.max_value + 1)

@@ -53,8 +53,20 @@ def test_redraft_opens_everything(domain):
 def test_one_arm_while_several_stages_are_wrong_and_several_for_one(domain):
     bad = program("+ 6 * 2", "/ 5")
     first, second = domain.verify(TASK, [WRONG, bad])
-    assert set(domain.arms(TASK, WRONG, first)) == {"local", "reroot", "restage", "redraft"}
+    assert len(domain.arms(TASK, WRONG, first)) > 1
     assert len(domain.arms(TASK, bad, second)) == 1
+
+
+def test_a_chunk_is_not_rendered_anew_once_all_that_may_stand_there_was_refused(domain):
+    tried = [program(f"+ {operand} * 2", "/ 3") for operand in range(1, 100) if operand != 5]
+    judgements = domain.verify(TASK, tried)
+    before = random_domain().localise(TASK, WRONG, judgements[5])
+    after = domain.localise(TASK, WRONG, judgements[5])
+    weight = {suspect.root: suspect.weight for suspect in before}
+    assert all(one.weight < weight[one.root] for one in after if one.root == 0)
+    domain.draft(TASK, 1, np.random.default_rng(0))
+    again = domain.localise(TASK, WRONG, judgements[5])
+    assert [one.weight for one in again] == pytest.approx([one.weight for one in before], abs=1e-4)
 
 
 def test_a_right_stage_counts_more_than_any_wrong_one(domain):
@@ -67,5 +79,6 @@ def test_a_right_stage_counts_more_than_any_wrong_one(domain):
 
 def test_what_the_renderer_said_of_a_stage_is_the_same_whenever_it_is_asked(domain):
     first = domain.blames(TASK, WRONG, (0, 1))
-    assert random_domain().blames(TASK, WRONG, (0, 1)) == pytest.approx(first)
+    other = random_domain().blames(TASK, WRONG, (0, 1))
+    assert [one.sound for one in other.values()] == [one.sound for one in first.values()]
     assert domain.blames(TASK, WRONG, (1,)) == {2: first[2]}

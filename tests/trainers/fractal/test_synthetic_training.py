@@ -123,7 +123,7 @@ def test_a_version_is_trained_once_a_round_and_the_next_goes_on_from_the_champio
         context = context_in(tmp_path, store)
         assert champion(context) is None
         made = train_version(context, CONFIG)
-        assert (made.row.id, made.row.status, made.model.steps) == ("fractal-1", "candidate", 12)
+        assert (made.row.id, made.row.status, made.model.steps) == ("fractal-0001", "candidate", 12)
         assert train_version(context, CONFIG).row.id == version_of_round(context).row.id
         shares = saved_shares(made.model, CONFIG, 0)
         decision = decide(shares, None, CONFIG, looks=1, seed=0)
@@ -138,7 +138,7 @@ def test_a_version_is_trained_once_a_round_and_the_next_goes_on_from_the_champio
         second = train_version(again, CONFIG)
         assert (second.row.parent, second.model.steps) == (made.row.id, 24)
         left = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
-        assert left == ["fractal-1.safetensors", "fractal-2.safetensors"]
+        assert left == ["fractal-0001.safetensors", "fractal-0002.safetensors"]
 
 
 def test_a_stop_ends_the_training_and_the_next_attempt_goes_on(tmp_path):

@@ -26,7 +26,7 @@ CONFIG = SyntheticConfig(
 LEARNED = CONFIG.model_copy(
     update={
         "network": NetworkConfig(hidden=32, layers=1, heads=2),
-        "training": TrainingConfig(tasks=1500, steps=350, batch=96),
+        "training": TrainingConfig(tasks=1000, steps=300, batch=64),
     }
 )
 TASK = SyntheticTask((40, 90, 30), 4)

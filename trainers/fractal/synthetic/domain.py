@@ -2,24 +2,25 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from math import exp, inf, log
 
 import torch
 from numpy.random import Generator
 
 from trainers.fractal.domain import Judgement, Rendered, Suspect
 from trainers.fractal.synthetic.config import SyntheticConfig
+from trainers.fractal.synthetic.diagnosis import Diagnosis
 from trainers.fractal.synthetic.flood import flood
-from trainers.fractal.synthetic.localise import PlacedStage, RootEvidence, evidence
+from trainers.fractal.synthetic.localise import PlacedStage, RootEvidence
 from trainers.fractal.synthetic.model import SyntheticModel
 from trainers.fractal.synthetic.programs import ChainProgram, Op, Root, Stage, SyntheticTask
 from trainers.fractal.synthetic.verifier import nearness, verify
 
 # A stage may be drafted longer than any in training, by this factor.
 _LONGER = 2
-_REMEMBERED = 4_096  # stages whose evidence is kept
+# A chunk is not rendered anew where the chance that this helps is less.
+_HOPELESS = 0.02
 _ONE_CHUNK = ("local", "reroot", "restage", "redraft")
-_SEVERAL_CHUNKS = ("restage", "reroot", "local", "redraft")
+_SEVERAL_CHUNKS = ("restage", "redraft")
 # What a wrong stage's score is at most: less than half of a right one's.
 _WRONG, _NEAR = 0.4, 0.1
 
@@ -38,15 +39,12 @@ class SyntheticDomain:
     def __init__(self, model: SyntheticModel, config: SyntheticConfig) -> None:
         self._model, self._config = model, config
         self._most = _LONGER * model.difficulty.stage_roots
-        self._known: dict[PlacedStage, list[RootEvidence]] = {}
+        self._diagnosis = Diagnosis(model.renderer)
 
     def draft(self, task: SyntheticTask, count: int, rng: Generator) -> list[ChainProgram]:
-        """See :class:`trainers.fractal.domain.Domain`."""
-        stages = self._skeletons(task, range(task.stages), count, rng)
-        return [
-            ChainProgram(one, sum(len(stage) + 1 for stage in one))
-            for one in zip(*stages, strict=True)
-        ]
+        """See :class:`trainers.fractal.domain.Domain`; what was tried before is forgotten."""
+        self._diagnosis.forget()
+        return self._draft(task, count, rng)
 
     def render(
         self, task: SyntheticTask, programs: Sequence[ChainProgram], rng: Generator
@@ -62,11 +60,12 @@ class SyntheticDomain:
         """
         judged = [verify(task, program.text) for program in programs]
         wrong = [
-            (program.stages[number], task.values[number], task.values[number + 1])
+            self._placed(task, program, number)
             for program, judgement in zip(programs, judged, strict=True)
             for number in self.failing(judgement)
         ]
-        self._learn([(start, end, stage) for stage, start, end in wrong])
+        self._diagnosis.refuse(wrong)
+        self._diagnosis.learn(wrong)
         return [
             self._ordered(task, program, judgement)
             for program, judgement in zip(programs, judged, strict=True)
@@ -77,24 +76,25 @@ class SyntheticDomain:
     ) -> list[Suspect]:
         """The roots of the stages whose test failed, by what the renderer holds against them."""
         config = self._config
-        blamed = [
-            Suspect(index, one.blame(config.gain_weight, config.attention_weight))
-            for index, one in self.blames(task, program, self.failing(judgement)).items()
-        ]
+        blamed = []
+        for number in self.failing(judgement):
+            stage = self._placed(task, program, number)
+            weights = self._diagnosis.blames(stage, config.gain_weight, config.attention_weight)
+            first = _first(program, number)
+            blamed += [Suspect(first + place, weight) for place, weight in enumerate(weights)]
         return sorted(blamed, key=lambda suspect: -suspect.weight)
 
     def arms(
         self, task: SyntheticTask, program: ChainProgram, judgement: Judgement
     ) -> tuple[str, ...]:
-        """``local`` first where the renderer thinks that one wrong chunk is all that is wrong.
+        """``local`` first where one wrong chunk may be all that is wrong with a stage.
 
         While several stages are wrong no single patch can pass, so that no arm could show its
         worth: then the first is the only one.
         """
         failing = self.failing(judgement)
-        found = self.blames(task, program, failing)
-        likeliest = max((one.sound for one in found.values()), default=-inf)
-        arms = _ONE_CHUNK if likeliest >= log(self._config.single_fault) else _SEVERAL_CHUNKS
+        hope = max((self._hope(task, program, number) for number in failing), default=0.0)
+        arms = _ONE_CHUNK if hope >= self._config.single_fault else _SEVERAL_CHUNKS
         return arms[:1] if len(failing) > 1 else arms
 
     def reopen(
@@ -109,7 +109,7 @@ class SyntheticDomain:
     ) -> list[ChainProgram]:
         """See :class:`trainers.fractal.domain.Domain`."""
         if arm == "redraft":
-            return self.draft(task, count, rng)
+            return self._draft(task, count, rng)
         number = program.stage_of(suspect.root)
         if arm == "restage":
             (stages,) = self._skeletons(task, (number,), count, rng)
@@ -117,6 +117,9 @@ class SyntheticDomain:
         if arm == "reroot":
             ops = self._other_ops(task, program, suspect.root, count, rng)
             return [program.with_roots({suspect.root: Root(op)}, drafted=1) for op in ops]
+        place = suspect.root - _first(program, number)
+        if self._diagnosis.hopes(self._placed(task, program, number))[place] < _HOPELESS:
+            return []
         guilty = Root(program.roots[suspect.root].op)
         return [program.with_roots({suspect.root: guilty})] * count
 
@@ -127,14 +130,15 @@ class SyntheticDomain:
     def blames(
         self, task: SyntheticTask, program: ChainProgram, stages: Sequence[int]
     ) -> dict[int, RootEvidence]:
-        """The evidence against each root of some stages, by its index."""
-        placed = {n: (task.values[n], task.values[n + 1], program.stages[n]) for n in stages}
-        self._learn(list(placed.values()))
-        found: dict[int, RootEvidence] = {}
-        for number, one in placed.items():
-            first = sum(len(stage) for stage in program.stages[:number])
-            found |= {first + place: root for place, root in enumerate(self._known[one])}
-        return found
+        """The renderer's evidence against each root of some stages, by its index."""
+        self._diagnosis.learn([self._placed(task, program, number) for number in stages])
+        return {
+            _first(program, number) + place: one
+            for number in stages
+            for place, one in enumerate(
+                self._diagnosis.evidence(self._placed(task, program, number))
+            )
+        }
 
     def failing(self, judgement: Judgement) -> tuple[int, ...]:
         """The stages whose test failed."""
@@ -150,21 +154,23 @@ class SyntheticDomain:
             return judgement
         score = float(len(judgement.evidence) - len(failing))
         for number in failing:
-            found = self.blames(task, program, (number,))
-            likeliest = exp(max(one.sound for one in found.values()))
-            score += _WRONG * likeliest + _NEAR * nearness(judgement.evidence[number])
+            score += _WRONG * self._hope(task, program, number)
+            score += _NEAR * nearness(judgement.evidence[number])
         return replace(judgement, score=score / len(judgement.evidence))
 
-    def _learn(self, stages: Sequence[PlacedStage]) -> None:
-        """Ask the renderer, in one call, about the stages that it was not asked about yet."""
-        new = list(dict.fromkeys(stage for stage in stages if stage not in self._known))
-        if not new:
-            return
-        if len(self._known) > _REMEMBERED:
-            known = [stage for stage in dict.fromkeys(stages) if stage in self._known]
-            self._known = {stage: self._known[stage] for stage in known}
-        found = evidence(self._model.renderer, new)
-        self._known |= dict(zip(new, found, strict=True))
+    def _hope(self, task: SyntheticTask, program: ChainProgram, number: int) -> float:
+        """The chance that one chunk is all that is wrong with a stage, by its likeliest root."""
+        return max(self._diagnosis.hopes(self._placed(task, program, number)))
+
+    def _placed(self, task: SyntheticTask, program: ChainProgram, number: int) -> PlacedStage:
+        return task.values[number], task.values[number + 1], program.stages[number]
+
+    def _draft(self, task: SyntheticTask, count: int, rng: Generator) -> list[ChainProgram]:
+        stages = self._skeletons(task, range(task.stages), count, rng)
+        return [
+            ChainProgram(one, sum(len(stage) + 1 for stage in one))
+            for one in zip(*stages, strict=True)
+        ]
 
     def _skeletons(
         self, task: SyntheticTask, numbers: Sequence[int], count: int, rng: Generator
@@ -182,9 +188,14 @@ class SyntheticDomain:
         """Operations for a root other than its own, by the likelihood of the stage with them."""
         number = program.stage_of(index)
         ops = [root.op for root in program.stages[number]]
-        place = index - sum(len(stage) for stage in program.stages[:number])
+        place = index - _first(program, number)
         others = [op for op in Op if op is not ops[place]]
         changed = [[*ops[:place], op, *ops[place + 1 :]] for op in others]
         ends = (task.values[number], task.values[number + 1])
         chances = self._model.manager.likelihood(ends, changed).double().softmax(0).numpy()
         return [others[i] for i in rng.choice(len(others), count, p=chances / chances.sum())]
+
+
+def _first(program: ChainProgram, number: int) -> int:
+    """The index of a stage's first root."""
+    return sum(len(stage) for stage in program.stages[:number])

@@ -7,7 +7,7 @@ beyond attention visualization", without the relevance of other layers).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import log
 
 import torch
@@ -31,11 +31,13 @@ class RootEvidence:
         sound: log-probability that all other chunks are right, with this one hidden.
         gain: by how much the likeliest chunk in its place is likelier than the present one, nats.
         attention: the root's share of the attention that its stage was judged unsound by.
+        chances: of each operand in its place, with this root hidden.
     """
 
     sound: float
     gain: float
     attention: float
+    chances: tuple[float, ...] = field(default=(), repr=False, compare=False)
 
     def blame(self, gain_weight: float, attention_weight: float) -> float:
         """All of it in one number; only its order counts."""
@@ -46,25 +48,24 @@ class RootEvidence:
 def evidence(renderer: Renderer, stages: Sequence[PlacedStage]) -> list[list[RootEvidence]]:
     """For each stage with no open root, the evidence against each of its roots."""
     rows = stage_rows(stages)
-    sound, gain = _left_out(renderer, rows)
+    sound, gain, chances = _left_out(renderer, rows)
     attention = _attention(renderer, rows)
+    told = zip(sound.tolist(), gain.tolist(), attention.tolist(), chances.tolist(), strict=True)
     return [
         [
-            RootEvidence(*numbers)
-            for numbers in zip(
-                sound[row, : len(stage)].tolist(),
-                gain[row, : len(stage)].tolist(),
-                attention[row, : len(stage)].tolist(),
-                strict=True,
-            )
-        ]
-        for row, (_, _, stage) in enumerate(stages)
+            RootEvidence(alone, better, share, tuple(operands))
+            for alone, better, share, operands in zip(*row, strict=True)
+        ][: len(stage)]
+        for row, (_, _, stage) in zip(told, stages, strict=True)
     ]
 
 
 @torch.inference_mode()
-def _left_out(renderer: Renderer, rows: StageRows) -> tuple[Tensor, Tensor]:
-    """Soundness of the rest and gain of the best chunk, (rows, places): one is hidden at a time."""
+def _left_out(renderer: Renderer, rows: StageRows) -> tuple[Tensor, Tensor, Tensor]:
+    """Hide one root at a time: soundness of the rest, gain of the best chunk, chances of all.
+
+    The first two are (rows, places), the last is (rows, places, operands).
+    """
     count, places = rows.ops.shape
     hidden = torch.eye(places, dtype=torch.bool).repeat(count, 1)  # (rows * places, places)
     many = rows.select(torch.arange(count).repeat_interleave(places))
@@ -73,7 +74,8 @@ def _left_out(renderer: Renderer, rows: StageRows) -> tuple[Tensor, Tensor]:
     logs = told.operands()[own]  # (rows * places, operands)
     present = logs.gather(1, many.operands[own].clamp(max=logs.shape[1] - 1)[:, None])[:, 0]
     gain = logs.max(1).values - present
-    return functional.logsigmoid(told.sound).view(count, places), gain.view(count, places)
+    sound = functional.logsigmoid(told.sound).view(count, places)
+    return sound, gain.view(count, places), logs.exp().view(count, places, -1)
 
 
 def _attention(renderer: Renderer, rows: StageRows) -> Tensor:

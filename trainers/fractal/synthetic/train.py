@@ -7,6 +7,7 @@ and the step are all that a checkpoint holds.
 import json
 import math
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 from typing import cast
 
@@ -69,8 +70,7 @@ class _Training:
     def __init__(self, config: SyntheticConfig, seed: int, base: SyntheticModel) -> None:
         self._config, self._seed, self._base = config, seed, base
         self.before, self.step = base.steps, 0
-        self._networks = Networks(base.network)
-        self._networks.load_state_dict(base.networks.state_dict())
+        self._networks = deepcopy(base.networks).train()
         self._optimiser = torch.optim.AdamW(
             self._networks.parameters(), weight_decay=config.training.weight_decay
         )
