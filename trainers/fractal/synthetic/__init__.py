@@ -1,0 +1,1 @@
+"""The synthetic domain: chains of arithmetic, and the small networks that write and repair them."""
