@@ -30,16 +30,24 @@ def fractal_figures(config: KentConfig) -> Json | None:
     if found is None:
         return None
     python = found["python"]
-    return {
-        **{name: part for name, part in found.items() if name != "python"},
-        "python": {**python["figures"], **{k: v for k, v in python.items() if k != "figures"}},
+    told = {name: part for name, part in found.items() if "." not in name}
+    return told | {
+        "python": {**python["figures"], **{k: v for k, v in python.items() if k != "figures"}}
     }
 
 
 def in_lines(document: Json) -> list[str]:
     """The loop beside resampling, and what each arm and kind of failure brought."""
-    python = document["python"]
+    python, synthetic = document["python"], document["synthetic"]
     lines = [
+        f"synthetic: {synthetic['pass_loop']['n']} tasks, {synthetic['model']}",
+        f"  {'pass@1 of a candidate':34}{_percent(synthetic['pass1'])}",
+        f"  {'resampling at equal budget':34}{_percent(synthetic['resample_equal_budget'])}",
+        f"  {'the loop':34}{_percent(synthetic['pass_loop'])}",
+        f"  {'the loop, twice as long':34}{_percent(synthetic['twice_as_long']['pass_loop'])}",
+        f"  {'tokens, resampling over the loop':34}{_number(synthetic['tokens_ratio'])}",
+        f"  {'the wrong root blamed first':34}{_percent(synthetic['localisation_top1'])}",
+        "",
         f"real Python: {python['pass_loop']['n']} problems of {python['problem_set']}, protocol "
         f"{python['protocol']}, {python['generator']}",
         f"  {'pass@1 of a sample':34}{_percent(python['pass1'])}",

@@ -18,8 +18,8 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from trainers.config_synthetic import SyntheticConfig
 from trainers.fractal.synthetic.autoregressive import AutoregressiveRenderer
-from trainers.fractal.synthetic.config import SyntheticConfig
 from trainers.fractal.synthetic.data import ExampleStream
 from trainers.fractal.synthetic.domain import SyntheticDomain
 from trainers.fractal.synthetic.embedding import NetworkSpec

@@ -3,13 +3,10 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-
-class Section(BaseModel):
-    """A table of ``kent.toml``: unknown keys are refused, values are checked, nothing changes."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+from trainers.config_synthetic import SyntheticConfig
+from trainers.section import Section
 
 
 class GeneratorConfig(Section):
@@ -202,6 +199,7 @@ class PythonLoopConfig(Section):
 class FractalConfig(Section):
     """Draft, flood, verify, localise, patch."""
 
+    synthetic: SyntheticConfig = Field(default_factory=SyntheticConfig)
     python: PythonLoopConfig = Field(default_factory=PythonLoopConfig)
 
 

@@ -6,9 +6,13 @@ It runs as a round of its own whose only stage this is. It practises on nothing 
 from collections.abc import Callable
 
 from trainers.clock import Clock
+from trainers.errors import BenchmarkError
 from trainers.fractal.python.figures import as_json
 from trainers.fractal.python.part import run_python
 from trainers.fractal.python.partners import Partners
+from trainers.fractal.stage import result_of
+from trainers.fractal.synthetic.part import measured
+from trainers.fractal.synthetic.versions import newest
 from trainers.generators.base import Generator
 from trainers.problem_sets import load_sets
 from trainers.stage import StageContext, StageResult
@@ -32,8 +36,19 @@ class FractalBenchmark:
         return None
 
     def run(self, context: StageContext) -> StageResult:
-        """See :class:`trainers.stage.Stage`."""
+        """See :class:`trainers.stage.Stage`.
+
+        Raises:
+            BenchmarkError: no version was trained yet.
+        """
         clock = Clock()
+        config = context.settings.fractal.synthetic
+        used = newest(context)
+        if used is None:
+            raise BenchmarkError(
+                "there is no fractal model to measure; `kent round fractal` trains one"
+            )
+        synthetic = measured(context, config, used, clock)
         python = run_python(
             context,
             load_sets(context, also=()),
@@ -42,4 +57,4 @@ class FractalBenchmark:
             clock,
             practise=False,
         )
-        return StageResult({"python": as_json(python), "seconds": clock.seconds})
+        return StageResult(result_of(synthetic, as_json(python), clock))

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 from tiny_synthetic import CONFIG
 
-from trainers.fractal.synthetic.config import DifficultyConfig
+from trainers.config_synthetic import DifficultyConfig
 from trainers.fractal.synthetic.data import examples, operands, split_of
 from trainers.fractal.synthetic.verifier import verify
 

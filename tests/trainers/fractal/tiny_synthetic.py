@@ -4,7 +4,7 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from trainers.fractal.synthetic.config import (
+from trainers.config_synthetic import (
     DifficultyConfig,
     NetworkConfig,
     SyntheticConfig,

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 from numpy.random import Generator
 
-from trainers.fractal.synthetic.config import DifficultyConfig
+from trainers.config_synthetic import DifficultyConfig
 from trainers.fractal.synthetic.programs import ChainProgram, Op, Root, Stage, SyntheticTask, apply
 
 Split = Literal["train", "validation", "test"]

@@ -6,8 +6,8 @@ from dataclasses import replace
 import torch
 from numpy.random import Generator
 
-from trainers.fractal.domain import Judgement, Rendered, Suspect
-from trainers.fractal.synthetic.config import SyntheticConfig
+from trainers.config_synthetic import SyntheticConfig
+from trainers.fractal.domain import FLOOD, Judgement, Rendered, Suspect
 from trainers.fractal.synthetic.diagnosis import Diagnosis
 from trainers.fractal.synthetic.flood import flood
 from trainers.fractal.synthetic.localise import PlacedStage, RootEvidence
@@ -41,7 +41,14 @@ class SyntheticDomain:
         self._most = _LONGER * model.difficulty.stage_roots
         self._diagnosis = Diagnosis(model.renderer)
 
-    def draft(self, task: SyntheticTask, count: int, rng: Generator) -> list[ChainProgram]:
+    @property
+    def anew(self) -> tuple[str, ...]:
+        """None: to draft anew is an arm of a failing stage."""
+        return ()
+
+    def draft(
+        self, task: SyntheticTask, count: int, rng: Generator, arm: str = FLOOD
+    ) -> list[ChainProgram]:
         """See :class:`trainers.fractal.domain.Domain`; what was tried before is forgotten."""
         self._diagnosis.forget()
         return self._draft(task, count, rng)

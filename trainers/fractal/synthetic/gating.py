@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from trainers.config_synthetic import SyntheticConfig
 from trainers.fractal.arms import FirstArm
 from trainers.fractal.synthetic.competitors import budget_of, repair
-from trainers.fractal.synthetic.config import SyntheticConfig
 from trainers.fractal.synthetic.data import examples
 from trainers.fractal.synthetic.domain import SyntheticDomain
 from trainers.fractal.synthetic.model import SyntheticModel, untrained

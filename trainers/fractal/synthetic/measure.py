@@ -10,9 +10,9 @@ from numpy.random import Generator
 
 from memory.records import Figure
 from trainers import statistics
+from trainers.config_synthetic import DifficultyConfig, SyntheticConfig
 from trainers.fractal.loop import ArmChooser
 from trainers.fractal.synthetic.competitors import Resampled, repair, resample
-from trainers.fractal.synthetic.config import DifficultyConfig, SyntheticConfig
 from trainers.fractal.synthetic.data import Example, Split, examples, operands
 from trainers.fractal.synthetic.domain import SyntheticDomain
 from trainers.fractal.synthetic.localise import LEAST_SHARE, RootEvidence

@@ -3,7 +3,7 @@
 Nothing that repairs uses it.
 """
 
-from trainers.fractal.synthetic.config import DifficultyConfig
+from trainers.config_synthetic import DifficultyConfig
 from trainers.fractal.synthetic.data import operands
 from trainers.fractal.synthetic.programs import ChainProgram, Root, SyntheticTask, run
 

@@ -18,8 +18,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from memory.files import write_atomically
+from trainers.config_synthetic import SyntheticConfig, TrainingConfig
 from trainers.fractal.synthetic.batches import Batch, draw, pool
-from trainers.fractal.synthetic.config import SyntheticConfig, TrainingConfig
 from trainers.fractal.synthetic.data import examples
 from trainers.fractal.synthetic.manager import END
 from trainers.fractal.synthetic.model import Networks, SyntheticModel, read_tensors, untrained

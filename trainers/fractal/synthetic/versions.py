@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from memory.records import ModelRow
+from trainers.config_synthetic import SyntheticConfig
 from trainers.errors import CheckpointError
-from trainers.fractal.synthetic.config import SyntheticConfig
 from trainers.fractal.synthetic.model import SyntheticModel, load_model, save_model
 from trainers.fractal.synthetic.train import OnStep, train
 from trainers.stage import StageContext
@@ -29,6 +29,15 @@ def champion(context: StageContext) -> Version | None:
     """The version in use, if there is one."""
     row = context.store.champion(KIND)
     return None if row is None else load_version(context, row)
+
+
+def newest(context: StageContext) -> Version | None:
+    """The version in use; where none is yet, the last that was trained."""
+    used = champion(context)
+    if used is not None:
+        return used
+    trained = [row for row in context.store.models(KIND) if row.checkpoint]
+    return load_version(context, trained[-1]) if trained else None
 
 
 def version_of_round(context: StageContext) -> Version | None:

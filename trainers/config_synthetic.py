@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from trainers.config import Section
+from trainers.section import Section
 
 
 class DifficultyConfig(Section):

@@ -1,0 +1,9 @@
+"""A table of the configuration: what all of them have in common."""
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Section(BaseModel):
+    """A table of ``kent.toml``: unknown keys are refused, values are checked, nothing changes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
