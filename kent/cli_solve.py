@@ -1,11 +1,14 @@
 """``kent solve``: what was learned, put to use."""
 
+import sys
 from pathlib import Path
 
 import click
 
 from kent.cli_app import App, json_option, pass_app, print_json, say
 from kent.errors import ConfigError
+
+_LONGEST_NAME = 4096
 
 
 @click.command()
@@ -32,7 +35,22 @@ from kent.errors import ConfigError
 @click.option("--function", "entry_point", help="Its name; else taken from a test or the stub.")
 @click.option("--test", "tests", multiple=True, help="`assert f(2) == 4`; may be repeated.")
 @click.option(
+    "--tests",
+    "tests_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A file with one such test a line.",
+)
+@click.option(
+    "--budget",
+    type=click.IntRange(0, 10_000_000),
+    default=1500,
+    show_default=True,
+    help="Tokens for repair where no program passes the tests; 0: none.",
+)
+@click.option("--explain", is_flag=True, help="Also say what was tried, and what failed where.")
+@click.option(
     "--samples",
+    "--n",
     type=click.IntRange(1, 1000),
     default=16,
     show_default=True,
@@ -53,11 +71,17 @@ def solve(
     stub: str | None,
     entry_point: str | None,
     tests: tuple[str, ...],
+    tests_file: Path | None,
+    budget: int,
+    explain: bool,
     samples: int,
     seed: int,
     as_json: bool,
 ) -> int:
-    """Write a function that does what STATEMENT says: sample, run, rank, print the best.
+    """Write a function that does what STATEMENT says: sample, run, repair, rank, print the best.
+
+    STATEMENT is the text itself, the name of a file with it, or - for standard input; Python that
+    begins a function is completed.
 
     The program goes to standard output; how it was picked, and how likely it passes, beside it.
     Exit code 1: tests were given and no sample passes them all.
@@ -68,17 +92,23 @@ def solve(
     if issue_file and statement_file:
         raise ConfigError("--issue and --file name two texts: give one of them")
     file = issue_file or statement_file
-    text = file.read_text(encoding="utf-8", errors="replace") if file else statement
+    text = file.read_text(encoding="utf-8", errors="replace") if file else _given(statement)
+    tests = (*tests, *_lines_of(tests_file))
     if repository is not None:
         if tests or stub or entry_point:
             raise ConfigError("--test, --stub and --function are of no use with --repo: leave out")
         return _solve_repository(app, repository, text or "", as_json=as_json)
     if issue_file is not None:
         raise ConfigError("--issue goes with --repo: name the repository that it is about")
-    from kent.solve import as_problem, solve_problem
+    from kent.solve import as_problem, is_stub, solve_problem
 
+    if stub is None and text and is_stub(text):
+        text, stub = None, text
     problem = as_problem(text, stub=stub, entry_point=entry_point, tests=tests)
-    found = solve_problem(app.config, problem, samples=samples, seed=seed, tell=say)
+    found = solve_problem(
+        app.config, problem, samples=samples, seed=seed, budget=budget,
+        tell=say if explain else lambda line: None,
+    )  # fmt: skip
     solution = found.solution
     if as_json:
         print_json(found.to_json())
@@ -86,6 +116,26 @@ def solve(
         click.echo(solution.code.rstrip())
         say(found.line())
     return 1 if solution.tests_passed is False else 0
+
+
+def _given(statement: str | None) -> str | None:
+    """The text that STATEMENT stands for."""
+    if statement == "-":
+        return sys.stdin.read()
+    if statement and len(statement) < _LONGEST_NAME and Path(statement).is_file():
+        return Path(statement).read_text(encoding="utf-8", errors="replace")
+    return statement
+
+
+def _lines_of(file: Path | None) -> tuple[str, ...]:
+    """The tests of a file, one a line; comments and empty lines are none."""
+    if file is None:
+        return ()
+    lines = [line.strip() for line in file.read_text(encoding="utf-8").splitlines()]
+    found = tuple(line for line in lines if line and not line.startswith("#"))
+    if not found:
+        raise ConfigError(f"{file} holds no test; write e.g. 'assert f(2) == 4', one a line")
+    return found
 
 
 def _solve_repository(app: App, repository: Path, issue: str, *, as_json: bool) -> int:

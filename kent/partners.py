@@ -11,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 
 from memory.records import ProblemRow, SampleRow
+from memory.store import Store
 from sandbox import Sandbox, Verdict, Word, tests_to_json
 from trainers.code_trainer import versions
 from trainers.code_trainer.edits.instantiate import Candidate
@@ -68,10 +69,15 @@ def open_editor(context: StageContext) -> EditorOf:
     if context.settings.code.repair_pairs:
         context.store.derive_repair_pairs()
         remember_pairs(context.store, context.stage_run_id)
-    library = usable(recall_library(context.store))
+    return editors(context.store, context.state_dir)
+
+
+def editors(store: Store, state_dir: Path) -> EditorOf:
+    """Editors over the patterns that are in a store; nothing is written."""
+    library = usable(recall_library(store))
     if not library.patterns:
         return lambda: None
-    ranking = Ranking(library, _priors(context.state_dir, context))
+    ranking = Ranking(library, _priors(store, state_dir))
     return lambda: PatternEditor(ranking)
 
 
@@ -123,9 +129,9 @@ def open_chooser(context: StageContext, generator_id: str) -> Iterator[Chooser]:
         yield CriticChooser(version.critic, features, wanted)
 
 
-def _priors(state_dir: Path, context: StageContext) -> Priors:
+def _priors(store: Store, state_dir: Path) -> Priors:
     """The order that the code trainer's version in use has learned; untrained without one."""
-    row = versions.in_use(context.store)
+    row = versions.in_use(store)
     if row is None or row.checkpoint is None:
         return Priors()
     return Priors.load((state_dir / row.checkpoint).parent / "priors.json")

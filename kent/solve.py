@@ -8,6 +8,7 @@ from typing import Any
 
 from kent.config import KentConfig
 from kent.errors import ConfigError
+from kent.solve_loop import Mended, mend
 from memory.records import ProblemRow
 from memory.store import Store
 from sandbox import ConversionError, Limits, Sandbox, Tests, from_asserts, tests_hash, tests_to_json
@@ -20,6 +21,7 @@ from trainers.generators import open_generator
 from trainers.generators.base import Generator, SamplingParams
 from trainers.stage import StageContext
 
+_PYTHON = re.compile(r"(?:async[ \t]+def|def|class|import|from|@)\b|@")
 _DEFINES = re.compile(r"^[ \t]*(?:async[ \t]+)?def[ \t]+(\w+)", re.MULTILINE)
 
 
@@ -30,6 +32,8 @@ class Solved:
     solution: Solution
     generator: str
     critic: str | None
+    trace: tuple[str, ...] = ()
+    repair_tokens: int = 0
 
     def line(self) -> str:
         """How it was picked, for a person."""
@@ -48,7 +52,19 @@ class Solved:
 
     def to_json(self) -> dict[str, Any]:
         """The form of ``--json``."""
-        return {**asdict(self.solution), "generator": self.generator, "critic": self.critic}
+        return {
+            **asdict(self.solution),
+            "generator": self.generator,
+            "critic": self.critic,
+            "trace": list(self.trace),
+            "repair_tokens": self.repair_tokens,
+        }
+
+
+def is_stub(text: str) -> bool:
+    """True for Python that begins a function: its signature, perhaps imports and a docstring."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    return bool(lines) and bool(_PYTHON.match(lines[0])) and bool(_DEFINES.search(text))
 
 
 def as_problem(
@@ -91,9 +107,12 @@ def solve_problem(
     *,
     samples: int,
     seed: int,
+    budget: int,
     tell: Callable[[str], None],
 ) -> Solved:
-    """Sample, run and rank; the champion of the generator is used where there is one.
+    """Sample, run, repair what fails, and rank; the champion is used where there is one.
+
+    ``budget``: tokens for repair where tests were given and no sample passes them; 0: none.
 
     Raises:
         TrainerError: the generator or a model cannot be used.
@@ -104,23 +123,29 @@ def solve_problem(
     params = SamplingParams(
         config.generator.temperature, config.generator.top_p, config.generator.max_tokens, seed
     )
-    with generator:
-        programs, calls = write_programs(generator, problem, kind, samples, params)
     limits = Limits(
         cpu_s=config.sandbox.cpu_s, wall_s=config.sandbox.wall_s, memory_mb=config.sandbox.memory_mb
     )
     features = champion.features if champion else None
-    with (
-        Sandbox(workers=config.sandbox.workers or None, limits=limits) as sandbox,
-        features or nullcontext(),
-    ):
-        solution = pick(
-            problem, kind, programs, calls, sandbox,
-            critic=champion.critic if champion else None,
-            features=features,
-            wanted=config.critic.agreement_inputs,
-        )  # fmt: skip
-    return Solved(solution, generator.id, champion.id if champion else None)
+    with Sandbox(workers=config.sandbox.workers or None, limits=limits) as sandbox:
+        mended = Mended([], [], 0)
+        with generator:
+            tell(f"writing {samples} programs with {generator.id}")
+            programs, calls = write_programs(generator, problem, kind, samples, params)
+            if problem.visible_tests and budget:
+                mended = mend(
+                    config, problem, programs, generator, sandbox,
+                    budget=budget, seed=seed, tell=tell,
+                )  # fmt: skip
+        with features or nullcontext():
+            solution = pick(
+                problem, kind, [*programs, *mended.samples], calls, sandbox,
+                critic=champion.critic if champion else None,
+                features=features,
+                wanted=config.critic.agreement_inputs,
+            )  # fmt: skip
+    used = champion.id if champion else None
+    return Solved(solution, generator.id, used, tuple(mended.trace), mended.tokens)
 
 
 @dataclass(frozen=True)
