@@ -1,6 +1,7 @@
 """The commented ``kent.toml`` that ``kent init`` writes, made from the models themselves."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -60,12 +61,19 @@ def _table(name: str, section: type[BaseModel]) -> str:
 def _entry(name: str, field: FieldInfo, table: str) -> str:
     meaning = f"{field.description}; " if field.description else ""
     presets = [
-        f"{profile}: {_toml(values[table][name])}"
+        f"{profile}: {_toml(preset[name])}"
         for profile, values in PRESETS.items()
-        if name in values.get(table, {})
+        if name in (preset := _table_of(values, table))
     ]
     by_profile = f"; profile {', '.join(presets)}" if presets else ""
     return f"# {meaning}{allowed(field)}{by_profile}\n# {name} = {_toml(field.default)}\n"
+
+
+def _table_of(values: Mapping[str, Any], table: str) -> Mapping[str, Any]:
+    """The table of a name with dots between; empty where there is none."""
+    for key in table.split("."):
+        values = values.get(key, {})
+    return values
 
 
 def _toml(value: Any) -> str:

@@ -16,6 +16,21 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
             "generated_inputs": False,
         },
         "generator": {"parallel": 16, "max_tokens": 256},
+        # The flood is what the critic has sampled already.
+        "fractal": {
+            "synthetic": {
+                "training": {"tasks": 8000, "steps": 500},
+                "validation_tasks": 60,
+                "test_tasks": 60,
+            },
+            "python": {
+                "flood": 4,
+                "tokens": 400,
+                "tries": 3,
+                "problems_per_round": 6,
+                "eval_problems": 16,
+            },
+        },
         # Four minutes of a round at most.
         "code": {
             "injected": 120,
@@ -39,6 +54,16 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
             "model": "qwen2.5-coder-1.5b-instruct",
             "parallel": 256,
             "max_tokens": 512,
+        },
+        "fractal": {
+            "synthetic": {"training": {"steps": 6000, "tasks": 100_000}},
+            "python": {
+                "flood": 16,
+                "local": 16,
+                "tokens": 8000,
+                "problems_per_round": 200,
+                "parallel": 32,
+            },
         },
         "daemon": {"stage_time_limit_s": 24 * 3600},
     },

@@ -1,7 +1,10 @@
 """Where settings come from, which of them wins, and how a wrong one is refused."""
 
 import re
+from collections.abc import Iterator, Mapping
+from functools import reduce
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -193,11 +196,19 @@ def test_what_init_writes_is_right_when_uncommented(folder: Path) -> None:
 def test_both_profiles_hold_known_keys_and_allowed_values(folder: Path) -> None:
     known = dict(walk(KentConfig))
     for profile, tables in PRESETS.items():
-        config = load_config(env={"KENT_PROFILE": profile}).model_dump()
-        for table, values in tables.items():
-            for key, value in values.items():
-                assert f"{table}.{key}" in known
-                assert config[table][key] == value
+        config = load_config(env={"KENT_PROFILE": profile})
+        for key, value in leaves(tables):
+            assert key in known
+            assert reduce(getattr, key.split("."), config) == value
+
+
+def leaves(tables: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """The keys of nested tables with dots between, and their values."""
+    for key, value in tables.items():
+        if isinstance(value, Mapping):
+            yield from leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
 
 
 def test_a_stored_configuration_comes_back_with_this_machines_folders(folder: Path) -> None:
