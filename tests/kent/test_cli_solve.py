@@ -1,10 +1,13 @@
 """`kent solve`: what a person gives becomes a problem, or one clear line."""
 
+import io
+import json
+
 import pytest
 
 from kent.cli import main
 from kent.errors import ConfigError
-from kent.solve import as_problem
+from kent.solve import as_problem, is_stub
 
 TEST = "assert add(2) == 4"
 
@@ -33,3 +36,56 @@ def test_the_function_is_named_by_a_stub_a_test_or_the_user():
 def test_the_command_line_says_what_is_missing(capsys, tmp_path):
     assert main(["--state", str(tmp_path), "solve", "Add two."]) == 2
     assert "which function" in capsys.readouterr().err
+
+
+def test_python_that_begins_a_function_is_a_stub_and_prose_is_none():
+    assert is_stub('def add(a, b):\n    """Add them."""\n')
+    assert is_stub("import math\n\ndef area(r: float) -> float:\n")
+    assert not is_stub("Write a function add that returns a sum.")
+    assert not is_stub("import is what a port does")
+    assert not is_stub("class of problems: write def f")
+
+
+@pytest.mark.parametrize("text", ["# nothing\n\n", ""])
+def test_a_file_without_tests_is_refused(capsys, tmp_path, text):
+    (tmp_path / "tests.txt").write_text(text)
+    asked = ["solve", "Add two.", "--tests", str(tmp_path / "tests.txt")]
+    assert main(["--state", str(tmp_path), *asked]) == 2
+    assert "holds no test" in capsys.readouterr().err
+
+
+@pytest.mark.weights
+def test_a_statement_of_a_file_is_solved_with_the_tests_of_another(capsys, tmp_path):
+    (tmp_path / "what.txt").write_text("Write a function add(a, b) that returns the sum of both.")
+    (tmp_path / "tests.txt").write_text(
+        "# of add\nassert add(1, 2) == 3\n\nassert add(-1, 1) == 0\n"
+    )
+    asked = [
+        "solve",
+        str(tmp_path / "what.txt"),
+        "--tests",
+        str(tmp_path / "tests.txt"),
+        "--n",
+        "4",
+    ]
+    assert main(["--state", str(tmp_path / "state"), *asked, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["tests_passed"] is True
+    assert told["repair_tokens"] == 0
+    names: dict[str, object] = {}
+    exec(told["code"], names)
+    assert names["add"](20, 22) == 42
+
+
+@pytest.mark.weights
+def test_what_no_sample_passes_is_repaired_until_the_budget_is_spent(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO("Write a function add that returns the sum."))
+    impossible = ["--test", "assert add(1, 1) == 3", "--test", "assert add(1, 1) == 4"]
+    asked = ["solve", "-", *impossible, "--n", "2", "--budget", "60", "--explain", "--json"]
+    assert main(["--state", str(tmp_path / "state"), *asked]) == 1
+    output = capsys.readouterr()
+    told = json.loads(output.out)
+    assert told["tests_passed"] is False
+    assert told["repair_tokens"] > 0
+    assert len(told["trace"]) > 1
+    assert "new programs" in output.err
