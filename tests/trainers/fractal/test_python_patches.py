@@ -4,10 +4,11 @@ from scripted import adder
 
 from sandbox import CallTrace, Failure, Sandbox, Word, from_asserts
 from trainers.fractal.python.judge import Judge, likeness
-from trainers.fractal.python.localise import Blame, Evidence, ochiai, suspects
+from trainers.fractal.python.localise import Blame, Evidence, suspects
 from trainers.fractal.python.patches import INFILL, REST, REWRITE, Asker, cut_middle, infill_stops
 from trainers.fractal.python.program import PythonProgram, surprise_of
 from trainers.fractal.python.roots import roots_of
+from trainers.ochiai import ochiai
 
 CODE = "def f(x):\n    if x > 0:\n        return x + 1\n    return x\n"
 ASSERTS = ["assert f(1) == 3", "assert f(-1) == -1", "assert f(2) == 4"]

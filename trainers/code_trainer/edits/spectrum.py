@@ -1,16 +1,10 @@
-"""Which lines failing and passing tests reach: how suspicious each line is.
+"""Which lines failing and passing tests reach, as features of places."""
 
-Source: Ochiai's coefficient as used by Abreu et al. 2007, "On the accuracy of spectrum-based fault
-localization".
-"""
-
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
-from math import sqrt
 
-from sandbox import CallTrace, Verdict, Word
+from sandbox import Verdict, Word
 from trainers.code_trainer.edits.program import Site
+from trainers.ochiai import ochiai
 
 
 @dataclass(frozen=True)
@@ -32,7 +26,7 @@ class Spectrum:
         failing = [trace for trace in calls if trace.word is not Word.PASSED]
         if not failing:
             return None
-        suspicion = _ochiai(calls, len(failing))
+        suspicion = {line: value for line, value in ochiai(calls).items() if value > 0}
         reached = frozenset(line for trace in verdict.trace for line in trace.lines)
         raised = verdict.failure.line if verdict.failure is not None else None
         return cls(suspicion, reached, raised, len(failing) / len(calls))
@@ -53,10 +47,3 @@ class Spectrum:
         if self.raised in lines:
             features["site.raised"] = 1.0
         return features
-
-
-def _ochiai(calls: Sequence[CallTrace], failing: int) -> dict[int, float]:
-    failed, passed = Counter[int](), Counter[int]()
-    for trace in calls:
-        (passed if trace.word is Word.PASSED else failed).update(trace.lines)
-    return {line: count / sqrt(failing * (count + passed[line])) for line, count in failed.items()}

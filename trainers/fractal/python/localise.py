@@ -1,17 +1,18 @@
 """Which root of a failing program is to blame: its tests' coverage, the traceback, its writer.
 
-Spectrum-based fault localisation by Ochiai's coefficient (Abreu et al. 2007, TAICPART); the other
-two are the line where the program raised, and the surprisal of the generator at its own tokens.
+Spectrum-based fault localisation, the line where the program raised, and the surprisal of the
+generator at its own tokens.
 """
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sandbox import CallTrace, Failure, Word
+from sandbox import CallTrace, Failure
 from trainers.fractal.domain import Suspect
 from trainers.fractal.python.program import PythonProgram
 from trainers.fractal.python.roots import Root
+from trainers.ochiai import ochiai
 
 
 @dataclass(frozen=True)
@@ -30,23 +31,6 @@ class Evidence:
 
     trace: Sequence[CallTrace] = ()
     failure: Failure | None = None
-
-
-def ochiai(trace: Sequence[CallTrace]) -> dict[int, float]:
-    """By line: failed(line) / sqrt(failed * reached(line)); empty where no call is known to fail.
-
-    The import is no test.
-    """
-    calls = [one for one in trace if one.call is not None]
-    failing = [one for one in calls if one.word is not Word.PASSED]
-    if not failing:
-        return {}
-    found = {}
-    for line in set().union(*(one.lines for one in calls)):
-        bad = sum(line in one.lines for one in failing)
-        reached = sum(line in one.lines for one in calls)
-        found[line] = bad / math.sqrt(len(failing) * reached)
-    return found
 
 
 def suspects(
