@@ -13,10 +13,13 @@ Json = dict[str, Any]
 
 def fractal_benchmark() -> FractalBenchmark:
     """The stage that measures, with its partners."""
-    from kent.partners import open_chooser, open_editor
+    from kent.partners import editors, open_chooser
     from trainers.fractal.python.partners import Partners
 
-    return FractalBenchmark(Partners(open_editor, open_chooser))
+    # No fix is mined for it: a benchmark writes nothing that a trainer could learn from.
+    return FractalBenchmark(
+        Partners(lambda context: editors(context.store, context.state_dir), open_chooser)
+    )
 
 
 def fractal_figures(config: KentConfig) -> Json | None:

@@ -9,7 +9,7 @@ from numpy.random import Generator as Rng
 from memory.records import ProblemRow
 from sandbox import Sandbox, Tests, Verdict
 from trainers.fractal.domain import FLOOD, Judgement, Rendered, Suspect
-from trainers.fractal.python.judge import Judge
+from trainers.fractal.python.judge import SEARCH, Judge
 from trainers.fractal.python.localise import Blame, Evidence, suspects
 from trainers.fractal.python.partners import Editor
 from trainers.fractal.python.patches import (
@@ -193,7 +193,7 @@ class PythonDomain:
         ]
 
     def _judge(self, task: PythonTask) -> Judge:
-        return Judge(self.sandbox, task.tests)
+        return Judge(self.sandbox, task.tests, SEARCH)
 
     def _evidence(self, task: PythonTask, program: PythonProgram, judgement: Judgement) -> Evidence:
         verdict: Verdict = judgement.evidence

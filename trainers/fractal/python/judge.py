@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
-from sandbox import Call, Program, Sandbox, Tests, Verdict, Word
+from sandbox import Call, Limits, Program, Sandbox, Tests, Verdict, Word
 from trainers.fractal.domain import Judgement
 from trainers.fractal.python.localise import Evidence
 
@@ -21,17 +21,24 @@ _NEARNESS = {"failed": 0.5, "error": 0.25, "timeout": 0.1, "syntax_error": 0.0}
 _SHOWN = 200  # characters of two values that are compared
 
 
+SEARCH = Limits(cpu_s=0.5, wall_s=8.0)
+"""Of a candidate while a repair is searched: most take a hundredth, and edits make many that loop."""
+
+
 @dataclass(frozen=True)
 class Judge:
-    """Runs programs on one problem's tests."""
+    """Runs programs on one problem's tests; ``limits`` None: the sandbox's own."""
 
     sandbox: Sandbox
     tests: Tests
+    limits: Limits | None = None
 
     def words(self, codes: Sequence[str]) -> list[Verdict]:
         """The verdicts on programs, in their order."""
         found: dict[int, Verdict] = {}
-        programs = (Program(str(number), code, self.tests) for number, code in enumerate(codes))
+        programs = (
+            Program(str(number), code, self.tests, self.limits) for number, code in enumerate(codes)
+        )
         for verdict in self.sandbox.run_many(programs):
             found[int(verdict.key)] = verdict
         return [found[number] for number in range(len(codes))]
@@ -44,7 +51,7 @@ class Judge:
         """Run a failing program once more, traced; without coverage where its tests allow none."""
         if self.tests.mode != "data" or verdict.word is Word.SYNTAX_ERROR:
             return Evidence((), verdict.failure)
-        traced = self.sandbox.run(Program("trace", code, self.tests, trace=True))
+        traced = self.sandbox.run(Program("trace", code, self.tests, self.limits, trace=True))
         return Evidence(traced.trace, verdict.failure)
 
     def _judgement(self, verdict: Verdict) -> Judgement:

@@ -182,8 +182,11 @@ class Practice:
 
 
 def _verdict(problem: ProblemRow, tried: Tried[PythonProgram]) -> Verdict | None:
-    """The verdict under the hidden tests, with the key that it is stored by."""
+    """The verdict under the hidden tests, with the key that it is stored by.
+
+    One that was stopped has no verdict: the search allows less time than a label does.
+    """
     verdict: Verdict = tried.judgement.evidence
-    if verdict.word is Word.NOT_JUDGED:
+    if verdict.word in (Word.NOT_JUDGED, Word.TIMEOUT):
         return None
     return replace(verdict, key=f"{program_hash(tried.program.code)}:{problem.tests_hash}")
