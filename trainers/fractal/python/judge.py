@@ -22,7 +22,7 @@ _SHOWN = 200  # characters of two values that are compared
 
 
 SEARCH = Limits(cpu_s=0.5, wall_s=8.0)
-"""Of a candidate while a repair is searched: most take a hundredth, and edits make many that loop."""
+"""Of a candidate while a repair is searched: most take a hundredth; edits make many that loop."""
 
 
 @dataclass(frozen=True)
