@@ -3,13 +3,9 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-
-class Section(BaseModel):
-    """A table of ``kent.toml``: unknown keys are refused, values are checked, nothing changes."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+from trainers.section import Section
 
 
 class GeneratorConfig(Section):
