@@ -10,7 +10,7 @@ PYTEST_ARGS ?=
 BENCH_ARGS ?=
 
 .PHONY: run setup weights test test-vllm test-slow lint format bench-overlap bench-generators \
-	bench-sandbox bench-hdc bench-forgetting bench-localisation bench-ctm clean
+	bench-sandbox bench-hdc bench-forgetting bench-localisation bench-ctm bench-fractal clean
 
 run: setup weights
 	$(BIN)/kent daemon start --foreground --rounds 1
@@ -68,6 +68,9 @@ bench-hdc: setup
 
 bench-forgetting: setup
 	$(BIN)/python scripts/bench_forgetting.py
+
+bench-fractal: setup
+	$(BIN)/python scripts/bench_fractal.py $(BENCH_ARGS)
 
 # KENT_DATA is the folder with swe/ in it; what is computed once is kept in CACHE.
 CACHE ?= state/bench-localisation

@@ -42,7 +42,7 @@ class TrainingConfig(Section):
     """How the networks learn in one round."""
 
     tasks: int = Field(20_000, ge=1, description="drawn for a round")
-    steps: int = Field(1_500, ge=1, description="a round")
+    steps: int = Field(4_000, ge=1, description="a round")
     batch: int = Field(256, ge=4, description="stages a step")
     learning_rate: float = Field(2e-3, gt=0, le=1, description="at its peak")
     weight_decay: float = Field(0.01, ge=0, le=10)
@@ -58,7 +58,10 @@ class SyntheticConfig(Section):
     difficulty: DifficultyConfig = Field(default_factory=DifficultyConfig)
     network: NetworkConfig = Field(default_factory=NetworkConfig)
     training: TrainingConfig = Field(default_factory=TrainingConfig)
-    temperature: float = Field(0.7, gt=0, le=10, description="of roots and chunks that are drawn")
+    temperature: float = Field(1.3, gt=0, le=10, description="of roots and chunks that are drawn")
+    resample_temperature: float = Field(
+        0.7, gt=0, le=10, description="of the floods that the loop is compared with: theirs, best"
+    )
     gain_weight: float = Field(
         0.3, ge=0, description="in localisation, of what another chunk would be likelier"
     )
@@ -66,10 +69,10 @@ class SyntheticConfig(Section):
     single_fault: float = Field(
         0.3, ge=0, le=1, description="chance of one wrong chunk from which it is patched first"
     )
-    flood: int = Field(4, ge=1, le=1024, description="candidates drafted for a task at first")
+    flood: int = Field(2, ge=1, le=1024, description="candidates drafted for a task at first")
     local: int = Field(4, ge=1, le=1024, description="candidates for a guilty root")
     tries: int = Field(8, ge=1, le=1000, description="patches of one program")
-    tokens_per_root: int = Field(100, ge=1, description="a task's budget for each of its roots")
+    tokens_per_root: int = Field(150, ge=1, description="a task's budget for each of its roots")
     validation_tasks: int = Field(200, ge=2, description="of the gate")
     test_tasks: int = Field(400, ge=2, description="of the report, of each kind")
     alpha: float = Field(0.05, gt=0, lt=1, description="of the promotion test")

@@ -27,6 +27,7 @@ LEARNED = CONFIG.model_copy(
     update={
         "network": NetworkConfig(hidden=32, layers=1, heads=2),
         "training": TrainingConfig(tasks=1000, steps=300, batch=64),
+        "validation_tasks": 60,
     }
 )
 TASK = SyntheticTask((40, 90, 30), 4)

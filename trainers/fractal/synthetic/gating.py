@@ -1,5 +1,7 @@
 """The gate of the synthetic model: whose loop solves validation tasks with fewer tokens."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -58,12 +60,12 @@ def decide(
         looks: which look at these tasks this is, from 1.
         seed: that of the candidate's loops; the champion's are drawn alike.
     """
-    fits = champion is not None and champion.fits(config.network, config.difficulty)
-    rival = (
-        champion
-        if champion is not None and fits
-        else untrained(config.network, config.difficulty, seed)
-    )
-    return against_champion(
+    if champion is not None and champion.fits(config.network, config.difficulty):
+        rival, name = champion, "the champion"
+    else:
+        rival, name = untrained(config.network, config.difficulty, seed), "random weights"
+    decision = against_champion(
         candidate, saved_shares(rival, config, seed), alpha=config.alpha, looks=looks, seed=seed
     )
+    reason = decision.reason.replace(decision.rival, name)
+    return replace(decision, rival=name, reason=reason)

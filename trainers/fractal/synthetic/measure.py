@@ -40,6 +40,16 @@ class Solved:
     single: Resampled
 
 
+@dataclass(frozen=True)
+class Ways:
+    """The competitors: the same networks, each way at the temperature that suits it."""
+
+    loop: SyntheticDomain
+    resampling: SyntheticDomain
+    config: SyntheticConfig
+    chooser: ArmChooser
+
+
 def measure(
     model: SyntheticModel,
     config: SyntheticConfig,
@@ -59,14 +69,15 @@ def measure(
         advance: told the tasks that are done.
     """
     domain = SyntheticDomain(model, config)
+    rival = SyntheticDomain(
+        model, config.model_copy(update={"temperature": config.resample_temperature})
+    )
+    ways = Ways(domain, rival, config, chooser)
     own = examples(config.difficulty, split, config.test_tasks, _TASKS)
     longer = _TWICE * config.difficulty.max_roots
     long = examples(config.difficulty, split, config.test_tasks, _LONG_TASKS, longer)
-    solved = [solve(domain, config, one, chooser, seed + i, advance) for i, one in enumerate(own)]
-    beyond = [
-        solve(domain, config, one, chooser, seed + len(own) + i, advance)
-        for i, one in enumerate(long)
-    ]
+    solved = [solve(ways, one, [seed, 0, i], advance) for i, one in enumerate(own)]
+    beyond = [solve(ways, one, [seed, 1, i], advance) for i, one in enumerate(long)]
     return {
         "split": split,
         **figures(solved),
@@ -77,24 +88,20 @@ def measure(
 
 
 def solve(
-    domain: SyntheticDomain,
-    config: SyntheticConfig,
-    example: Example,
-    chooser: ArmChooser,
-    seed: int,
-    advance: Advance = lambda done: None,
+    ways: Ways, example: Example, seed: Sequence[int], advance: Advance = lambda done: None
 ) -> Solved:
     """One task by the loop, and by resampling with floods as wide as the loop's and of one."""
+    config, task = ways.config, example.task
     loop_rng, wide_rng, single_rng = np.random.default_rng(seed).spawn(3)
-    outcome = repair(domain, config, example.task, chooser, loop_rng)
+    outcome = repair(ways.loop, config, task, ways.chooser, loop_rng)
     solved = Solved(
-        roots=example.task.roots,
+        roots=task.roots,
         first=bool(outcome.tried) and outcome.tried[0].judgement.passed,
         loop=outcome.passed,
         loop_tokens=outcome.tokens,
         loop_steps=len(outcome.steps),
-        wide=resample(domain, config, example.task, config.flood, wide_rng),
-        single=resample(domain, config, example.task, 1, single_rng),
+        wide=resample(ways.resampling, config, task, config.flood, wide_rng),
+        single=resample(ways.resampling, config, task, 1, single_rng),
     )
     advance(1)
     return solved
