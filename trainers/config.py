@@ -3,13 +3,10 @@
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-
-class Section(BaseModel):
-    """A table of ``kent.toml``: unknown keys are refused, values are checked, nothing changes."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+from trainers.ctm_settings import CTMSettings
+from trainers.section import Section as Section
 
 
 class GeneratorConfig(Section):
@@ -223,6 +220,12 @@ class BenchmarkConfig(Section):
     modes: tuple[Literal["isolated", "cold", "shared_cache", "bm25"], ...] = Field(
         ("isolated", "cold", "shared_cache", "bm25"), description="of `kent benchmark code`"
     )
+    ctm_models: tuple[Literal["ctm", "trm", "encoder", "backbone"], ...] = Field(
+        ("ctm", "trm", "encoder", "backbone"), description="compared by `kent benchmark ctm`"
+    )
+    ctm_seconds: float = Field(
+        60, gt=0, le=604_800, description="of training for each model of `kent benchmark ctm`"
+    )
 
 
 class TrainerSettings(Section):
@@ -235,4 +238,5 @@ class TrainerSettings(Section):
     critic: CriticConfig = Field(default_factory=CriticConfig)
     fractal: FractalConfig = Field(default_factory=FractalConfig)
     code: CodeConfig = Field(default_factory=CodeConfig)
+    ctm: CTMSettings = Field(default_factory=CTMSettings)
     benchmark: BenchmarkConfig = Field(default_factory=BenchmarkConfig)
