@@ -45,9 +45,7 @@ def figures(outcomes: Outcomes, *, seed: int = 0) -> dict[str, Figure]:
         ),
         "auroc": auroc(outcomes.probability, fixed, seed),
         "auroc_certainty": auroc(outcomes.certainty, fixed, seed),
-        "samples_per_s": Figure(
-            len(fixed) / max(outcomes.seconds, 1e-9), None, None, len(fixed)
-        ),
+        "samples_per_s": Figure(len(fixed) / max(outcomes.seconds, 1e-9), None, None, len(fixed)),
     }
     names = np.array(outcomes.bug_class)
     for name in CLASSES:
