@@ -15,7 +15,8 @@ from kent.config_sources import Layer, find_file, read_environment, read_flags, 
 from kent.errors import ConfigError
 from kent.profiles import PRESETS, Profile
 from kent.stages import STAGES, is_stage_name
-from trainers.config import Section, TrainerSettings
+from trainers.config import TrainerSettings
+from trainers.section import Section
 
 
 class DaemonConfig(Section):

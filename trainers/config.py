@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from trainers.ctm_settings import CTMSettings
-from trainers.section import Section as Section
+from trainers.section import Section
 
 
 class GeneratorConfig(Section):

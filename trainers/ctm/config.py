@@ -8,8 +8,8 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from trainers.config import Section
 from trainers.errors import ModelError
+from trainers.section import Section
 
 PairType = Literal["first-last", "random", "random-pairing"]
 Positions = Literal["learnable-fourier-2d", "rotational-2d", "none"]

@@ -8,9 +8,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from trainers.config import Section
 from trainers.ctm.data.reader import CLEAN, REHEARSAL, StageFilter
 from trainers.ctm.data.taxonomy import BugClass, expand
+from trainers.section import Section
 
 BugTypes = Literal["syntax", "simple_logic", "all_logic", "security", "lint", "other", "all"]
 Scale = Literal["gpu", "cpu"]

@@ -1,4 +1,4 @@
-"""What a run of the CTM needs of settings and state: data set, model shape, recipe, repair pairs."""
+"""What a run of the CTM needs of settings and state: data, model shape, recipe, repair pairs."""
 
 import os
 from collections.abc import Sequence

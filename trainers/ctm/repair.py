@@ -1,4 +1,4 @@
-"""Repairs programs with a model: predict, apply the best edit, encode again, until nothing is wrong.
+"""Repairs programs with a model: predict, apply the best edit, encode again, to "no fix".
 
 What is repaired is anything with a grid that takes edits: source text, or the state of a sample.
 Vocabulary ids that are not all of a lexeme are never written.
