@@ -1,6 +1,5 @@
 """What ``kent.toml`` says about the CTM trainer: the table ``[ctm]``."""
 
-from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
@@ -17,8 +16,8 @@ class CTMSettings(Section):
     curriculum: Literal["gpu", "cpu"] = Field("gpu", description="the four stages' ticks and sizes")
     curriculum_share: float = Field(1.0, gt=0, le=10, description="of the stages' samples")
     learning_rate_scale: float = Field(1.0, gt=0, le=10, description="of the stages' rates")
-    data: Path | None = Field(
-        None, description="a data set of `kent tasks build-ctm`; none: one is built in the state"
+    data: str = Field(
+        "", description="folder of `kent tasks build-ctm`; empty: one is built in the state"
     )
     data_samples: int = Field(
         1_000_000, ge=20, le=100_000_000, description="of train, where it is built"

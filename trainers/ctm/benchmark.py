@@ -55,7 +55,7 @@ class CTMBenchmark:
             data = preparation.data_of(context)
         bench = _Bench(context, data, clock)
         seconds = context.settings.benchmark.ctm_seconds
-        kinds = cast(tuple[Kind, ...], context.settings.benchmark.ctm_models)
+        kinds = context.settings.benchmark.ctm_models
         equal_seconds = {kind: bench.trained(kind, Budget(seconds)) for kind in kinds}
         least = min(one["trained_samples"] for one in equal_seconds.values())
         equal_samples = {

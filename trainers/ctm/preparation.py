@@ -24,6 +24,7 @@ from trainers.ctm.data.validate import RejectedError, pair_sample
 from trainers.ctm.training import Recipe
 from trainers.stage import StageContext
 
+_SHARD = 4096  # samples; small sets have smaller ones, since a cut loses the shard it is in
 DATA, WORK = Path("ctm") / "data", Path("ctm") / "work"
 """Below the state directory: the data set that is built, and the run that goes on."""
 
@@ -35,12 +36,13 @@ def data_of(context: StageContext, sources: Sequence[Package] | None = None) -> 
         CTMDataError: it is broken or of other options.
     """
     settings = context.settings.ctm
-    if settings.data is not None:
-        return Dataset(settings.data.expanduser())
+    if settings.data:
+        return Dataset(Path(settings.data).expanduser())
     options = BuildOptions(
         samples=settings.data_samples,
         functions=settings.data_functions or settings.data_samples,
         vocabulary=settings.vocabulary,
+        shard=min(_SHARD, max(1, settings.data_samples // 8)),
         seed=context.settings.seed,
     )
     exclude = frozenset[str]()

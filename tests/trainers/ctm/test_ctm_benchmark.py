@@ -23,7 +23,7 @@ def document(tmp_path_factory, built):
     settings = TrainerSettings(
         ctm=CTMSettings(
             preset="tiny",
-            data=built,
+            data=str(built),
             batch_size=2,
             eval_samples=6,
             tick_samples=2,

@@ -20,7 +20,7 @@ from trainers.stage import StageContext, Stopped
 def settings(data: Path) -> TrainerSettings:
     return TrainerSettings(
         ctm=CTMSettings(
-            preset="tiny", curriculum="cpu", curriculum_share=0.01, data=data, batch_size=4,
+            preset="tiny", curriculum="cpu", curriculum_share=0.01, data=str(data), batch_size=4,
             seconds=600, samples=8, eval_samples=6, tick_samples=2,
         )
     )  # fmt: skip
