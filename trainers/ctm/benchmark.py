@@ -106,7 +106,8 @@ class _Bench:
         with self.clock.timed(f"train {kind}"):
             trainer = self._run(kind, config, budget)
         device = preparation.device()
-        repairer = Repairer(trainer.model, device=device)
+        bf16 = preparation.in_bf16(settings)
+        repairer = Repairer(trainer.model, device=device, bf16=bf16)
         context.progress.start(f"repair, {kind}", len(self.samples), "programs")
         with self.clock.timed(f"measure {kind}"):
             outcomes = evaluate(

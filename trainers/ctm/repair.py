@@ -146,7 +146,8 @@ class Repair:
 class Repairer:
     """A model that is asked for edits.
 
-    ``read`` and ``ticks`` are those of ``RepairModel.predict``; ``threshold`` stops thinking early.
+    ``read`` and ``ticks`` are those of ``RepairModel.predict``; ``threshold`` stops thinking early;
+    ``bf16`` is of matrix products.
     """
 
     model: RepairModel
@@ -155,6 +156,7 @@ class Repairer:
     ticks: int | None = None
     threshold: float | None = None
     device: str = "cpu"
+    bf16: bool = False
 
     def repair(self, programs: Sequence[Editable], limit: int = MAX_EDITS) -> list[Repair]:
         """Repair programs, many at a time.
@@ -237,9 +239,11 @@ class Repairer:
         for start in range(0, len(numbers), self.batch_size):
             part = numbers[start : start + self.batch_size]
             batch = grids_batch([grids[number] for number in part]).to(self.device)
-            found = self.model.predict(
-                batch, read=self.read, ticks=self.ticks, threshold=self.threshold, top_k=top_k
-            )
+            kind = torch.device(self.device).type
+            with torch.autocast(kind, torch.bfloat16, enabled=self.bf16):
+                found = self.model.predict(
+                    batch, read=self.read, ticks=self.ticks, threshold=self.threshold, top_k=top_k
+                )
             yield from zip(part, _asked(found, [grids[number] for number in part]), strict=True)
 
 
@@ -290,7 +294,11 @@ def _asked(found: EditPrediction, grids: Sequence[Grid]) -> list[_Asked]:
             found.probability.float(),
         )
     ]
-    fix, no_fix, certain = found.fix.tolist(), found.no_fix.tolist(), found.certainty.tolist()
+    fix, no_fix, certain = (
+        found.fix.tolist(),
+        found.no_fix.float().tolist(),
+        found.certainty.tolist(),
+    )
     located = found.locations.float().cpu().numpy()
     asked = []
     for b, grid in enumerate(grids):

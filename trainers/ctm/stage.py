@@ -244,7 +244,8 @@ class _Run:
             context.progress.advance(count)
             context.check_stop()
 
-        repairer = Repairer(model.to(self._device), device=self._device)
+        bf16 = preparation.in_bf16(context.settings)
+        repairer = Repairer(model.to(self._device), device=self._device, bf16=bf16)
         return evaluate(repairer, samples, self._data, tick_samples=ticks, between=between)
 
     def _store(self, row: ModelRow, split: str, found: dict[str, Figure]) -> None:
