@@ -152,6 +152,39 @@ def fractal(app: App, limit: int | None, budget: int | None, as_json: bool) -> i
     return _shown(fractal_figures(app.load(**flags)), in_lines, as_json=as_json)
 
 
+@benchmark.command()
+@click.option("--limit", type=click.IntRange(4), help="So many test programs; ctm.eval_samples.")
+@click.option(
+    "--models",
+    multiple=True,
+    type=click.Choice(["ctm", "trm", "encoder", "backbone"]),
+    help="By default all; may be repeated.",
+)
+@click.option("--seconds", type=click.FloatRange(1), help="Of training for each; 60 by default.")
+@json_option
+@pass_app
+def ctm(
+    app: App,
+    limit: int | None,
+    models: tuple[str, ...],
+    seconds: float | None,
+    as_json: bool,
+) -> int:
+    """Train the CTM and controls of equal size on the same data, and measure them alike.
+
+    Once for equal seconds, and once for as many samples as the slowest had. The data set is the
+    stage's own; it is built where there is none.
+    """
+    from kent.benchmark_ctm import ctm_figures, in_lines
+
+    flags = {
+        "benchmark.limit": ("--limit", limit),
+        "benchmark.ctm_models": ("--models", list(models) or None),
+        "benchmark.ctm_seconds": ("--seconds", seconds),
+    }
+    return _shown(ctm_figures(app.load(**flags)), in_lines, as_json=as_json)
+
+
 def _shown(
     document: dict[str, Any] | None,
     in_lines: Callable[[dict[str, Any]], list[str]],

@@ -39,6 +39,17 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
             "candidates": 800,
             "seconds": 3.0,
         },
+        # Three minutes of a round; the first one also builds the data set.
+        "ctm": {
+            "preset": "cpu",
+            "curriculum": "cpu",
+            "data_samples": 12_000,
+            "vocabulary": 4096,
+            "seconds": 120,
+            "batch_size": 64,
+            "eval_samples": 300,
+            "tick_samples": 100,
+        },
         "daemon": {"stage_time_limit_s": 6 * 3600},
     },
     # One card of 24 GB or more: the 1.5B model, 50 samples of every MBPP problem.
@@ -65,6 +76,7 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
                 "parallel": 32,
             },
         },
+        "ctm": {"preset": "spec", "curriculum": "gpu", "seconds": 3600, "batch_size": 128},
         "daemon": {"stage_time_limit_s": 24 * 3600},
     },
 }

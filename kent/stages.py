@@ -14,6 +14,7 @@ STAGES: dict[str, str] = {
     "critic": "trainers.critic.stage:CriticStage",
     "fractal": "kent.partners:fractal_stage",
     "code": "trainers.code_trainer.stage:CodeStage",
+    "ctm": "trainers.ctm.stage:CTMStage",
 }
 
 _REFERENCE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")

@@ -18,7 +18,6 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from trainers.config_synthetic import SyntheticConfig
 from trainers.fractal.synthetic.autoregressive import AutoregressiveRenderer
 from trainers.fractal.synthetic.data import ExampleStream
 from trainers.fractal.synthetic.domain import SyntheticDomain
@@ -26,6 +25,7 @@ from trainers.fractal.synthetic.embedding import NetworkSpec
 from trainers.fractal.synthetic.model import untrained
 from trainers.fractal.synthetic.programs import ChainProgram, Op, Root, SyntheticTask
 from trainers.fractal.synthetic.rows import stage_rows
+from trainers.synthetic_settings import SyntheticConfig
 
 # (candidates, roots), the pairs that are compared and the others between them.
 SHAPES = ((1, 8), (64, 8), (1, 4), (1, 16), (64, 4), (64, 16))

@@ -5,8 +5,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from trainers.config_synthetic import SyntheticConfig
+from trainers.ctm_settings import CTMSettings
 from trainers.section import Section
+from trainers.synthetic_settings import SyntheticConfig
 
 
 class GeneratorConfig(Section):
@@ -221,6 +222,12 @@ class BenchmarkConfig(Section):
     modes: tuple[Literal["isolated", "cold", "shared_cache", "bm25"], ...] = Field(
         ("isolated", "cold", "shared_cache", "bm25"), description="of `kent benchmark code`"
     )
+    ctm_models: tuple[Literal["ctm", "trm", "encoder", "backbone"], ...] = Field(
+        ("ctm", "trm", "encoder", "backbone"), description="compared by `kent benchmark ctm`"
+    )
+    ctm_seconds: float = Field(
+        60, gt=0, le=604_800, description="of training for each model of `kent benchmark ctm`"
+    )
 
 
 class TrainerSettings(Section):
@@ -233,4 +240,5 @@ class TrainerSettings(Section):
     critic: CriticConfig = Field(default_factory=CriticConfig)
     fractal: FractalConfig = Field(default_factory=FractalConfig)
     code: CodeConfig = Field(default_factory=CodeConfig)
+    ctm: CTMSettings = Field(default_factory=CTMSettings)
     benchmark: BenchmarkConfig = Field(default_factory=BenchmarkConfig)

@@ -1,4 +1,4 @@
-"""A table of the configuration: what all of them have in common."""
+"""The base of every table of ``kent.toml``."""
 
 from pydantic import BaseModel, ConfigDict
 

@@ -6,9 +6,9 @@ import pytest
 from pydantic import ValidationError
 from tiny_synthetic import CONFIG
 
-from trainers.config_synthetic import DifficultyConfig
 from trainers.fractal.synthetic.data import examples, operands, split_of
 from trainers.fractal.synthetic.verifier import verify
+from trainers.synthetic_settings import DifficultyConfig
 
 SPLITS = ("train", "validation", "test")
 DIFFICULTY = DifficultyConfig()

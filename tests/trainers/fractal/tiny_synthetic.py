@@ -4,16 +4,16 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from trainers.config_synthetic import (
+from trainers.fractal.synthetic.domain import SyntheticDomain
+from trainers.fractal.synthetic.model import SyntheticModel, untrained
+from trainers.fractal.synthetic.programs import ChainProgram, Op, Root, SyntheticTask
+from trainers.fractal.synthetic.train import train
+from trainers.synthetic_settings import (
     DifficultyConfig,
     NetworkConfig,
     SyntheticConfig,
     TrainingConfig,
 )
-from trainers.fractal.synthetic.domain import SyntheticDomain
-from trainers.fractal.synthetic.model import SyntheticModel, untrained
-from trainers.fractal.synthetic.programs import ChainProgram, Op, Root, SyntheticTask
-from trainers.fractal.synthetic.train import train
 
 CONFIG = SyntheticConfig(
     difficulty=DifficultyConfig(max_roots=4, stage_roots=2, max_addend=9),

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from trainers.config_synthetic import DifficultyConfig, TrainingConfig
 from trainers.fractal.synthetic.data import Example, operands
 from trainers.fractal.synthetic.programs import Op
 from trainers.fractal.synthetic.rows import StageRows, stage_rows
+from trainers.synthetic_settings import DifficultyConfig, TrainingConfig
 
 
 @dataclass(frozen=True)

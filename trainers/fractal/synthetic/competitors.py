@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from numpy.random import Generator
 
-from trainers.config_synthetic import SyntheticConfig
 from trainers.fractal.loop import ArmChooser, Budget, Loop, LoopSettings, Outcome
 from trainers.fractal.synthetic.domain import SyntheticDomain
 from trainers.fractal.synthetic.programs import ChainProgram, SyntheticTask
+from trainers.synthetic_settings import SyntheticConfig
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from typing import Literal
 import numpy as np
 from numpy.random import Generator
 
-from trainers.config_synthetic import DifficultyConfig
 from trainers.fractal.synthetic.programs import ChainProgram, Op, Root, Stage, SyntheticTask, apply
+from trainers.synthetic_settings import DifficultyConfig
 
 Split = Literal["train", "validation", "test"]
 # Of ten hash values eight are train, then one each.

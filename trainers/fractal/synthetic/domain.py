@@ -6,7 +6,6 @@ from dataclasses import replace
 import torch
 from numpy.random import Generator
 
-from trainers.config_synthetic import SyntheticConfig
 from trainers.fractal.domain import FLOOD, Judgement, Rendered, Suspect
 from trainers.fractal.synthetic.diagnosis import Diagnosis
 from trainers.fractal.synthetic.flood import flood
@@ -14,6 +13,7 @@ from trainers.fractal.synthetic.localise import PlacedStage, RootEvidence
 from trainers.fractal.synthetic.model import SyntheticModel
 from trainers.fractal.synthetic.programs import ChainProgram, Op, Root, Stage, SyntheticTask
 from trainers.fractal.synthetic.verifier import nearness, verify
+from trainers.synthetic_settings import SyntheticConfig
 
 # A stage may be drafted longer than any in training, by this factor.
 _LONGER = 2

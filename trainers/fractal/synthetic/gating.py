@@ -5,13 +5,13 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from trainers.config_synthetic import SyntheticConfig
 from trainers.fractal.arms import FirstArm
 from trainers.fractal.synthetic.competitors import budget_of, repair
 from trainers.fractal.synthetic.data import examples
 from trainers.fractal.synthetic.domain import SyntheticDomain
 from trainers.fractal.synthetic.model import SyntheticModel, untrained
 from trainers.gate import Decision, against_champion
+from trainers.synthetic_settings import SyntheticConfig
 
 Array = NDArray[np.float64]
 

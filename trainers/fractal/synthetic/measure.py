@@ -10,7 +10,6 @@ from numpy.random import Generator
 
 from memory.records import Figure
 from trainers import statistics
-from trainers.config_synthetic import DifficultyConfig, SyntheticConfig
 from trainers.fractal.loop import ArmChooser
 from trainers.fractal.synthetic.competitors import Resampled, repair, resample
 from trainers.fractal.synthetic.data import Example, Split, examples, operands
@@ -19,6 +18,7 @@ from trainers.fractal.synthetic.localise import LEAST_SHARE, RootEvidence
 from trainers.fractal.synthetic.model import SyntheticModel
 from trainers.fractal.synthetic.programs import ChainProgram, Root
 from trainers.fractal.synthetic.solver import fixes
+from trainers.synthetic_settings import DifficultyConfig, SyntheticConfig
 
 # Seeds of the tasks that are drawn, apart for each use.
 _TASKS, _LONG_TASKS, _INJECTED = 1, 2, 3

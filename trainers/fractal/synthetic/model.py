@@ -11,11 +11,11 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from memory.files import sha256_file, write_atomically
-from trainers.config_synthetic import DifficultyConfig, NetworkConfig
 from trainers.errors import CheckpointError
 from trainers.fractal.synthetic.embedding import NetworkSpec
 from trainers.fractal.synthetic.manager import Manager
 from trainers.fractal.synthetic.renderer import Renderer
+from trainers.synthetic_settings import DifficultyConfig, NetworkConfig
 
 
 class Networks(nn.Module):

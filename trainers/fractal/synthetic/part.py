@@ -3,7 +3,6 @@
 from typing import Any
 
 from trainers.clock import Clock
-from trainers.config_synthetic import SyntheticConfig
 from trainers.fractal.arms import FirstArm
 from trainers.fractal.synthetic import versions
 from trainers.fractal.synthetic.gating import decide, problem_set, saved_shares
@@ -12,6 +11,7 @@ from trainers.fractal.synthetic.versions import KIND, Version
 from trainers.gate import looks_so_far
 from trainers.stage import StageContext
 from trainers.statistics import rate
+from trainers.synthetic_settings import SyntheticConfig
 
 PROTOCOL = "synthetic"
 

@@ -3,9 +3,9 @@
 Nothing that repairs uses it.
 """
 
-from trainers.config_synthetic import DifficultyConfig
 from trainers.fractal.synthetic.data import operands
 from trainers.fractal.synthetic.programs import ChainProgram, Root, SyntheticTask, run
+from trainers.synthetic_settings import DifficultyConfig
 
 
 def fixes(

@@ -18,12 +18,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from memory.files import write_atomically
-from trainers.config_synthetic import SyntheticConfig, TrainingConfig
 from trainers.fractal.synthetic.batches import Batch, draw, pool
 from trainers.fractal.synthetic.data import examples
 from trainers.fractal.synthetic.manager import END
 from trainers.fractal.synthetic.model import Networks, SyntheticModel, read_tensors, untrained
 from trainers.fractal.synthetic.rows import StageRows, digits_of
+from trainers.synthetic_settings import SyntheticConfig, TrainingConfig
 
 _WARMUP = 100
 _LEAST_RATE = 0.02  # of the peak, at the end

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from memory.records import ModelRow
-from trainers.config_synthetic import SyntheticConfig
 from trainers.errors import CheckpointError
 from trainers.fractal.synthetic.model import SyntheticModel, load_model, save_model
 from trainers.fractal.synthetic.train import OnStep, train
 from trainers.stage import StageContext
+from trainers.synthetic_settings import SyntheticConfig
 
 KIND = "fractal"
 _OF_ROUND = """

@@ -1,0 +1,98 @@
+"""Rounds of the CTM stage on a small data set: they go on, register versions and pass the gate."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from memory.maintenance import verify
+from memory.store import Store
+from trainers.config import TrainerSettings
+from trainers.ctm import versions
+from trainers.ctm.checkpoint import checkpoints, read_state
+from trainers.ctm.preparation import WORK
+from trainers.ctm.stage import CTMStage
+from trainers.ctm_settings import CTMSettings
+from trainers.errors import CheckpointError
+from trainers.stage import StageContext, Stopped
+
+
+def settings(data: Path) -> TrainerSettings:
+    return TrainerSettings(
+        ctm=CTMSettings(
+            preset="tiny", curriculum="cpu", curriculum_share=0.01, data=str(data), batch_size=4,
+            seconds=600, samples=8, eval_samples=6, tick_samples=2,
+        )
+    )  # fmt: skip
+
+
+def context_in(folder: Path, data: Path) -> StageContext:
+    store = Store.open(folder / "kent.db")
+    round_id = store.open_round(seed=1, config={}, code_version="0").id
+    run = store.begin_stage_run(round_id, "ctm", pid=None, pid_start=None)
+    return StageContext(store, settings(data), folder, round_id, run.id, seed=1)
+
+
+def finish(context: StageContext):
+    metrics = CTMStage().run(context).metrics
+    context.store.end_stage_run(context.stage_run_id, "done", metrics=metrics)
+    context.store.close_round(context.round_id, "done")
+    return metrics
+
+
+@pytest.fixture(scope="module")
+def rounds(tmp_path_factory, built):
+    folder = tmp_path_factory.mktemp("state")
+    first = finish(context_in(folder, built))
+    context = context_in(folder, built)
+    return folder, first, finish(context), context.store
+
+
+def test_rounds_go_on_where_the_last_one_stopped(rounds):
+    folder, first, second, store = rounds
+    json.dumps(first)
+    assert first["training"]["samples"] == 8
+    assert second["training"]["samples"] == 16
+    assert read_state(checkpoints(folder / WORK)[-1])[0].samples == 16
+    assert [row.id for row in store.models("ctm")] == ["ctm-0001", "ctm-0002"]
+    assert verify(folder) == []
+
+
+def test_every_set_has_its_figures_and_the_gate_its_reason(rounds):
+    _, first, second, store = rounds
+    for split in ("validation", "test_files", "test_packages"):
+        assert first[split]["fix_accuracy"].keys() == {"value", "low", "high", "n"}
+        assert len(second[split]["fix_accuracy_by_tick"]) == 4
+    reasons = [row["reason"] for row in store.query("SELECT reason FROM promotions")]
+    assert len(reasons) == 2
+    assert "copying the input on 6 validation programs" in reasons[0].replace(
+        "problems", "programs"
+    )
+
+
+def test_a_version_is_loaded_as_it_was_saved_and_a_changed_one_is_refused(rounds):
+    folder, _, _, store = rounds
+    row = store.model("ctm-0001")
+    loaded = versions.load(folder, row)
+    assert loaded.model.config.iterations == 4
+    weights = folder / "checkpoints" / "ctm-0001" / "model.safetensors"
+    kept = weights.read_bytes()
+    weights.write_bytes(kept[:-1] + b"x")
+    with pytest.raises(CheckpointError, match="missing or changed"):
+        versions.load(folder, row)
+    weights.write_bytes(kept)
+
+
+def test_a_round_that_was_cut_trains_only_what_is_left(tmp_path, built):
+    context = context_in(tmp_path, built)
+    context.stop_requested = lambda: context.progress.phase == "train" and context.progress.done > 0
+    with pytest.raises(Stopped):
+        CTMStage().run(context)
+    assert read_state(checkpoints(tmp_path / WORK)[-1])[0].samples == 4
+    context.stop_requested = lambda: context.progress.phase == "repair validation"
+    with pytest.raises(Stopped):
+        CTMStage().run(context)
+    context.stop_requested = lambda: False
+    metrics = CTMStage().run(context).metrics
+    assert metrics["training"] == {"resumed": "ctm-0001"}
+    assert read_state(checkpoints(tmp_path / WORK)[-1])[0].samples == 8

@@ -1,0 +1,221 @@
+"""The benchmark: CTM and controls of equal size, at equal seconds and at equal samples.
+
+All are trained from the same data with the same rates by mixed classes; each is measured on the
+same test programs. Real bugs (QuixBugs, HumanEvalFix) are repaired and run in the sandbox.
+"""
+
+import gc
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, cast
+
+from memory.records import Figure
+from sandbox import Limits, Program, Sandbox, Tests, Word, tests_from_json
+from trainers import statistics
+from trainers.clock import Clock
+from trainers.ctm import preparation
+from trainers.ctm.config import CTMConfig
+from trainers.ctm.curriculum import CurriculumStage
+from trainers.ctm.data.bugs_real import FILES
+from trainers.ctm.data.dataset import Dataset
+from trainers.ctm.data.grid import CTMGridEncoder
+from trainers.ctm.evaluate import evaluate, held_out
+from trainers.ctm.figures import figures, nested
+from trainers.ctm.models import Kind, weights_without_embedding
+from trainers.ctm.repair import Repairer, TextProgram
+from trainers.ctm.training import Budget, CTMTrainer, Recipe
+from trainers.errors import BenchmarkError
+from trainers.stage import StageContext, StageResult
+from trainers.tasks.swe.notes import Notes
+from trainers.tasks.swe.reading import read_tasks
+from trainers.tasks.swe.types import SWETask
+
+_RATE = 1.5e-3
+_PACE_STEPS = 3  # timed before the run, to lay out the learning rate over its seconds
+_LONG_ENOUGH = 10_000_000  # samples: a schedule that no budget reaches the end of
+
+
+class CTMBenchmark:
+    """Trains CTM, TRM, encoder and bare backbone on the same data and measures all the same way."""
+
+    name = "ctm_benchmark"
+
+    def why_not_due(self, context: StageContext) -> str | None:
+        """None: it is run when asked for."""
+        return None
+
+    def run(self, context: StageContext) -> StageResult:
+        """See :class:`trainers.stage.Stage`.
+
+        Raises:
+            BenchmarkError: the data set has no test program.
+        """
+        clock = Clock()
+        with clock.timed("data"):
+            data = preparation.data_of(context)
+        bench = _Bench(context, data, clock)
+        seconds = context.settings.benchmark.ctm_seconds
+        kinds = context.settings.benchmark.ctm_models
+        equal_seconds = {kind: bench.trained(kind, Budget(seconds)) for kind in kinds}
+        least = min(one["trained_samples"] for one in equal_seconds.values())
+        equal_samples = {
+            kind: one
+            if one["trained_samples"] == least
+            else bench.trained(kind, Budget(samples=least))
+            for kind, one in equal_seconds.items()
+        }
+        return StageResult(
+            {
+                "equal_seconds": equal_seconds,
+                "equal_samples": equal_samples,
+                "seconds_each": seconds,
+                "samples_each": least,
+                "copy": bench.copy(),
+                "test_set": "test_packages",
+                "notes": bench.notes.lines(),
+                "seconds": clock.seconds,
+            }
+        )
+
+
+@dataclass
+class _Bench:
+    """What all models of one benchmark share."""
+
+    context: StageContext
+    data: Dataset
+    clock: Clock
+
+    def __post_init__(self) -> None:
+        settings = self.context.settings
+        count = settings.benchmark.limit or settings.ctm.eval_samples
+        self.samples = held_out(self.data, "test_packages", count, 0)
+        if not self.samples:
+            raise BenchmarkError(
+                f"{self.data.folder} has no program of packages that are never trained on; build "
+                "it from more packages"
+            )
+        self.notes = Notes()
+        self.real = list(self._real())
+
+    def trained(self, kind: Kind, budget: Budget) -> dict[str, Any]:
+        """Train a model from scratch and measure it."""
+        context, settings = self.context, self.context.settings
+        config = preparation.model_config(settings, self.data)
+        context.progress.start(f"train {kind}", budget.samples or 0, "samples")
+        with self.clock.timed(f"train {kind}"):
+            trainer = self._run(kind, config, budget)
+        device = preparation.device()
+        bf16 = preparation.in_bf16(settings)
+        repairer = Repairer(trainer.model, device=device, bf16=bf16)
+        context.progress.start(f"repair, {kind}", len(self.samples), "programs")
+        with self.clock.timed(f"measure {kind}"):
+            outcomes = evaluate(
+                repairer,
+                self.samples,
+                self.data,
+                tick_samples=min(settings.ctm.tick_samples, len(self.samples)),
+                between=self._between,
+            )
+            document = nested(figures(outcomes, seed=context.seed))
+            document["executed_fix_accuracy"] = self._executed(repairer).to_json()
+        document |= {
+            "n": len(self.samples),
+            "weights": weights_without_embedding(trainer.model),
+            "trained_samples": trainer.state.samples,
+            "trained_seconds": round(trainer.state.seconds, 1),
+            "trained_samples_per_s": trainer.state.samples / max(trainer.state.seconds, 1e-9),
+        }
+        del trainer
+        gc.collect()
+        return document
+
+    def copy(self) -> dict[str, Any]:
+        """What leaving every program as it is would score."""
+        bugs = sum(len(sample.edit_at) > 0 for sample in self.samples)
+        return {
+            "fix_accuracy": statistics.wilson(0, bugs).to_json(),
+            "clean_kept": statistics.wilson(
+                len(self.samples) - bugs, len(self.samples) - bugs
+            ).to_json(),
+        }
+
+    def _run(self, kind: Kind, config: CTMConfig, budget: Budget) -> CTMTrainer:
+        """A run on all classes at the configuration's ticks; its schedule ends with the budget."""
+        samples = budget.samples
+        if samples is None:
+            pace = self._trainer(kind, config, _LONG_ENOUGH)
+            pace.train(Budget(steps=_PACE_STEPS), between=self._between)
+            rate = pace.state.samples / max(pace.state.seconds, 1e-9)
+            samples = max(1, round(rate * (budget.seconds or 0)))
+        trainer = self._trainer(kind, config, samples)
+        trainer.train(budget, between=self._between)
+        return trainer
+
+    def _trainer(self, kind: Kind, config: CTMConfig, samples: int) -> CTMTrainer:
+        settings = self.context.settings
+        pool = len(self.data.split("train"))
+        stage = CurriculumStage(
+            iterations=config.iterations,
+            samples=min(samples, pool),
+            bug_types=("all",),
+            epochs=-(-samples // min(samples, pool)),
+            lr=_RATE * settings.ctm.learning_rate_scale,
+        )
+        plain = preparation.recipe_of(self.context)
+        recipe = Recipe((stage,), plain.batch_size, plain.accumulate, bf16=plain.bf16)
+        return CTMTrainer(
+            kind,
+            config,
+            self.data,
+            recipe,
+            seed=self.context.seed,
+            device=preparation.device(),
+        )
+
+    def _between(self, count: int) -> None:
+        self.context.progress.advance(count)
+        self.context.check_stop()
+
+    def _real(self) -> Iterable[SWETask]:
+        folder = preparation.data_folder(self.context.settings)
+        for file in FILES.values():
+            if folder is not None and (folder / file).is_file():
+                yield from (
+                    task
+                    for task in read_tasks(
+                        folder / file,
+                        notes=self.notes,
+                    )
+                    if task.judge is not None and task.judge.kind == "program"
+                )
+
+    def _executed(self, repairer: Repairer) -> Figure:
+        """Of real bugs, the share whose most likely repair passes all tests; n 0 without data."""
+        if not self.real:
+            return Figure(None, None, None, 0)
+        encoder = CTMGridEncoder(self.data.tokenizer, self.data.height, self.data.width)
+        programs = [
+            TextProgram.of(next(iter(task.code_before.values())), encoder) for task in self.real
+        ]
+        jobs: list[Program] = []
+        for task, repair in zip(self.real, repairer.repair(programs), strict=True):
+            text = cast(TextProgram, repair.program).text
+            jobs += [
+                Program(f"{number} {task.task_id}", text, tests)
+                for number, tests in enumerate(_tests(task))
+            ]
+        passed = dict.fromkeys((task.task_id for task in self.real), True)
+        sandbox = self.context.settings.sandbox
+        limits = Limits(memory_mb=sandbox.memory_mb)
+        with Sandbox(workers=sandbox.workers or None, limits=limits) as box:
+            for verdict in box.run_many(jobs):
+                passed[verdict.key.partition(" ")[2]] &= verdict.word is Word.PASSED
+        return statistics.wilson(sum(passed.values()), len(passed))
+
+
+def _tests(task: SWETask) -> list[Tests]:
+    """All tests of a program, the visible ones and the hidden ones."""
+    judge = task.judge
+    found = (judge.visible, judge.hidden) if judge is not None else ()
+    return [tests_from_json(dict(one)) for one in found if one]

@@ -1,0 +1,89 @@
+"""The curriculum's four stages, as the specification gives them and scaled down for a CPU.
+
+Sources: the specification's "Curriculum Learning"; the CPU's ticks and targets from KENT's research
+notes on it (section 8). Every stage rehearses 15 % of earlier classes.
+"""
+
+from typing import Literal
+
+from pydantic import Field
+
+from trainers.ctm.data.reader import CLEAN, REHEARSAL, StageFilter
+from trainers.ctm.data.taxonomy import BugClass, expand
+from trainers.section import Section
+
+BugTypes = Literal["syntax", "simple_logic", "all_logic", "security", "lint", "other", "all"]
+Scale = Literal["gpu", "cpu"]
+
+
+class CurriculumStage(Section):
+    """One stage: ticks, samples an epoch, which bugs, and when it is passed."""
+
+    iterations: int = Field(ge=1, description="ticks of the CTM")
+    samples: int = Field(ge=1, description="of an epoch")
+    difficulty: tuple[float, float] = Field((0.0, 1.0), description="from and to, both included")
+    bug_types: tuple[BugTypes, ...] = Field(min_length=1)
+    epochs: int = Field(ge=1)
+    lr: float = Field(gt=0, le=1, description="at its peak")
+    target: float = Field(1.0, gt=0, le=1, description="share of bugs repaired that ends it early")
+    rehearsal: float = Field(REHEARSAL, ge=0, lt=0.5, description="of earlier stages' classes")
+
+    @property
+    def classes(self) -> tuple[BugClass, ...]:
+        """The classes that ``bug_types`` mean."""
+        return expand(self.bug_types)
+
+    def steps(self, samples_per_step: int) -> int:
+        """How many steps the stage has."""
+        return max(1, -(-self.samples * self.epochs // samples_per_step))
+
+
+_FIRST: dict[str, object] = {"difficulty": (0.0, 0.3), "bug_types": ("syntax",)}
+_SECOND: dict[str, object] = {"difficulty": (0.0, 0.5), "bug_types": ("syntax", "simple_logic")}
+_THIRD: dict[str, object] = {"difficulty": (0.0, 0.7), "bug_types": ("all_logic",)}
+_LAST: dict[str, object] = {"difficulty": (0.0, 1.0), "bug_types": ("all",)}
+
+_NUMBERS: dict[str, tuple[tuple[int, int, int, float, float], ...]] = {
+    # iterations, samples, epochs, lr, target
+    "gpu": (
+        (16, 200_000, 2, 3e-4, 0.93),
+        (32, 300_000, 2, 2e-4, 0.84),
+        (48, 500_000, 2, 1e-4, 0.65),
+        (64, 1_000_000, 3, 5e-5, 1.0),
+    ),
+    # A core sees about 20,000 samples in two minutes: the whole takes some ten rounds. The rates
+    # are those of small models; the specification's are for 15 M weights.
+    "cpu": (
+        (4, 20_000, 1, 1.5e-3, 0.85),
+        (6, 30_000, 1, 1.2e-3, 0.70),
+        (8, 50_000, 1, 1e-3, 0.45),
+        (12, 80_000, 1, 8e-4, 1.0),
+    ),
+}
+
+
+def curriculum(scale: Scale, share: float = 1.0) -> tuple[CurriculumStage, ...]:
+    """The four stages for a kind of machine; ``share`` of the samples."""
+    rows = zip(_NUMBERS[scale], (_FIRST, _SECOND, _THIRD, _LAST), strict=True)
+    return tuple(
+        CurriculumStage.model_validate(
+            {
+                "iterations": iterations,
+                "samples": max(1, round(samples * share)),
+                "epochs": epochs,
+                "lr": lr,
+                "target": target,
+                **what,
+            }
+        )
+        for (iterations, samples, epochs, lr, target), what in rows
+    )
+
+
+def stage_filter(stages: tuple[CurriculumStage, ...], number: int) -> StageFilter:
+    """What stage ``number`` (from 0) is trained on, with what it rehearses."""
+    stage = stages[number]
+    earlier: dict[BugClass, None] = {}
+    for before in stages[:number]:
+        earlier.update(dict.fromkeys(before.classes))
+    return StageFilter(stage.classes, stage.difficulty, tuple(earlier), stage.rehearsal, CLEAN)

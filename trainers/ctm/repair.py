@@ -1,0 +1,319 @@
+"""Repairs programs with a model: predict, apply the best edit, encode again, to "no fix".
+
+What is repaired is anything with a grid that takes edits: source text, or the state of a sample.
+Vocabulary ids that are not all of a lexeme are never written.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol, Self
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from trainers.ctm.batch import Batch
+from trainers.ctm.data.edits import MAX_EDITS, Edit, Op
+from trainers.ctm.data.grid import CTMGridEncoder, Grid, GridError
+from trainers.ctm.data.lexemes import END
+from trainers.ctm.data.program import Program
+from trainers.ctm.data.sample import RepairSample, State
+from trainers.ctm.data.tokenizer import CodeTokenizer
+from trainers.ctm.prediction import EditPrediction
+from trainers.ctm.repair_model import Read, RepairModel
+
+TOP_K = 8
+
+
+@dataclass(frozen=True)
+class Move:
+    """An edit that a model proposes, in lexemes: ``token`` or ``source`` (a lexeme to copy)."""
+
+    at: int
+    op: Op
+    token: int
+    source: int
+    probability: float
+
+
+class Editable(Protocol):
+    """A program between edits; equal ones are the same program."""
+
+    def grid(self) -> Grid:
+        """Its cells; GridError where it does not fit."""
+
+    def edited(self, move: Move) -> Self | None:
+        """The program after an edit; None where that makes no program."""
+
+
+@dataclass(frozen=True)
+class TextProgram:
+    """Source text."""
+
+    program: Program
+    encoder: CTMGridEncoder = field(compare=False, repr=False)
+
+    @classmethod
+    def of(cls, code: str, encoder: CTMGridEncoder) -> "TextProgram":
+        """Read source text, sound or broken."""
+        return cls(Program.of(code), encoder)
+
+    def grid(self) -> Grid:
+        """See :class:`Editable`."""
+        return self.encoder.pack(self.program)
+
+    def edited(self, move: Move) -> "TextProgram | None":
+        """See :class:`Editable`."""
+        new: str | None = None
+        if move.op is not Op.DELETE:
+            if move.source >= 0:
+                new = self.program.values[move.source]
+            else:
+                new = self.encoder.tokenizer.lexeme(move.token)
+            if new is None or new == END:
+                return None
+        if move.op is not Op.INSERT_BEFORE and move.at == len(self.program.lexemes) - 1:
+            return None
+        return replace(self, program=self.program.apply(Edit(move.at, move.op, new)))
+
+    @property
+    def text(self) -> str:
+        """The source."""
+        return self.program.render()
+
+
+@dataclass(frozen=True)
+class SampleProgram:
+    """The state of a sample of a data set."""
+
+    state: State
+    tokenizer: CodeTokenizer = field(compare=False, repr=False)
+    height: int
+    width: int
+
+    def grid(self) -> Grid:
+        """See :class:`Editable`."""
+        return self.state.grid(self.height, self.width)
+
+    def edited(self, move: Move) -> "SampleProgram | None":
+        """See :class:`Editable`."""
+        if move.op is not Op.INSERT_BEFORE and move.at == len(self.state.words) - 1:
+            return None
+        if move.op is Op.DELETE:
+            state = self.state.delete(move.at)
+        elif move.source >= 0:
+            if move.source == len(self.state.words) - 1:
+                return None
+            state = self.state.copy(move.at, move.op, move.source)
+        else:
+            lexeme = self.tokenizer.lexeme(move.token)
+            if lexeme is None or lexeme == END:
+                return None
+            state = self.state.put(move.at, move.op, move.token)
+        return replace(self, state=state)
+
+
+def of_samples(
+    samples: Sequence[RepairSample], tokenizer: CodeTokenizer, height: int, width: int
+) -> list[SampleProgram]:
+    """The broken programs of samples."""
+    return [SampleProgram(sample.state(), tokenizer, height, width) for sample in samples]
+
+
+@dataclass
+class Repair:
+    """What became of one program.
+
+    Attributes:
+        program: the last state.
+        moves: the edits that were made, in order.
+        probability: that the model gave to all of them and to the stop, multiplied.
+        certainty: of the location, the least of all steps.
+        located: (N + 1) probabilities of the cells at the first step, the last of "no fix".
+        ended: ``no fix``, ``edits`` (eight were made), ``stuck`` (no edit could be applied),
+            ``loop`` (a state came again) or ``grid`` (it does not fit).
+    """
+
+    program: Editable
+    moves: list[Move] = field(default_factory=list)
+    probability: float = 1.0
+    certainty: float = 1.0
+    located: NDArray[np.float32] | None = None
+    ended: str = ""
+
+
+@dataclass(frozen=True)
+class Repairer:
+    """A model that is asked for edits.
+
+    ``read`` and ``ticks`` are those of ``RepairModel.predict``; ``threshold`` stops thinking early;
+    ``bf16`` is of matrix products.
+    """
+
+    model: RepairModel
+    batch_size: int = 64
+    read: Read = "certain"
+    ticks: int | None = None
+    threshold: float | None = None
+    device: str = "cpu"
+    bf16: bool = False
+
+    def repair(self, programs: Sequence[Editable], limit: int = MAX_EDITS) -> list[Repair]:
+        """Repair programs, many at a time.
+
+        Args:
+            programs: sound or broken; they are not changed.
+            limit: edits of one program at most.
+        """
+        repairs = [Repair(program) for program in programs]
+        seen: list[list[Editable]] = [[program] for program in programs]
+        going = list(range(len(repairs)))
+        while going:
+            grids: dict[int, Grid] = {}
+            for number in going:
+                try:
+                    grids[number] = repairs[number].program.grid()
+                except GridError:
+                    repairs[number].ended = "grid"
+            for number, found in self._ask(grids):
+                self._advance(repairs[number], seen[number], found, limit)
+            going = [number for number in grids if not repairs[number].ended]
+        return repairs
+
+    def candidates(
+        self, program: Editable, count: int = TOP_K, limit: int = MAX_EDITS
+    ) -> list[Repair]:
+        """Whole programs to run, likeliest first: a beam over the first edit, then the best ones.
+
+        The program as it is stands among them with the probability of "no fix".
+        """
+        grid = program.grid()
+        (_, asked), *_ = self._ask({0: grid}, top_k=max(count, TOP_K))
+        first = [Repair(program, [], asked.no_fix, asked.certainty, asked.located, "no fix")]
+        for move in asked.moves:
+            after = program.edited(move)
+            if after is not None and after != program:
+                first.append(Repair(after, [move], move.probability, asked.certainty))
+        kept = sorted(first, key=lambda one: -one.probability)[:count]
+        open_ends = [one for one in kept if not one.ended]
+        for one, rest in zip(
+            open_ends, self.repair([one.program for one in open_ends], limit - 1), strict=True
+        ):
+            one.program, one.moves = rest.program, one.moves + rest.moves
+            one.probability *= rest.probability
+            one.ended = rest.ended
+        unique: list[Repair] = []
+        for one in sorted(kept, key=lambda one: -one.probability):
+            if all(one.program != other.program for other in unique):
+                unique.append(one)
+        return unique
+
+    def _advance(self, repair: Repair, seen: list[Editable], found: "_Asked", limit: int) -> None:
+        repair.certainty = min(repair.certainty, found.certainty)
+        if repair.located is None:
+            repair.located = found.located
+        if not found.fix:
+            repair.probability *= found.no_fix
+            repair.ended = "no fix"
+            return
+        if len(repair.moves) == limit:
+            repair.ended = "edits"
+            return
+        for move in found.moves:
+            after = repair.program.edited(move)
+            if after is None:
+                continue
+            repair.program = after
+            repair.moves.append(move)
+            repair.probability *= move.probability
+            if after in seen:
+                repair.ended = "loop"
+            seen.append(after)
+            return
+        repair.ended = "stuck"
+
+    def _ask(self, grids: dict[int, Grid], top_k: int = TOP_K) -> Iterator[tuple[int, "_Asked"]]:
+        """Predictions for grids, those of like size together."""
+        numbers = sorted(grids, key=lambda number: len(grids[number].tokens))
+        self.model.eval()
+        for start in range(0, len(numbers), self.batch_size):
+            part = numbers[start : start + self.batch_size]
+            batch = grids_batch([grids[number] for number in part]).to(self.device)
+            kind = torch.device(self.device).type
+            with torch.autocast(kind, torch.bfloat16, enabled=self.bf16):
+                found = self.model.predict(
+                    batch, read=self.read, ticks=self.ticks, threshold=self.threshold, top_k=top_k
+                )
+            yield from zip(part, _asked(found, [grids[number] for number in part]), strict=True)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """One program's prediction, in lexemes."""
+
+    fix: bool
+    no_fix: float
+    certainty: float
+    located: NDArray[np.float32]
+    moves: list[Move]
+
+
+def grids_batch(grids: Sequence[Grid]) -> Batch:
+    """A batch to predict from: no edits are known."""
+    size, cells = len(grids), max(len(grid.tokens) for grid in grids)
+    tokens, row, col = (np.zeros((size, cells), np.int64) for _ in range(3))
+    lexeme, valid = np.zeros((size, cells), bool), np.zeros((size, cells), bool)
+    for b, grid in enumerate(grids):
+        n = len(grid.tokens)
+        tokens[b, :n], row[b, :n], col[b, :n] = grid.tokens, grid.row, grid.col
+        lexeme[b, :n], valid[b, :n] = grid.first, True
+    none = torch.zeros(size, 1, dtype=torch.int64)
+    return Batch(
+        tokens=torch.from_numpy(tokens),
+        row=torch.from_numpy(row),
+        col=torch.from_numpy(col),
+        lexeme=torch.from_numpy(lexeme),
+        valid=torch.from_numpy(valid),
+        edit_cell=none,
+        edit_op=none,
+        edit_token=none - 1,
+        edit_pointer=torch.zeros(size, 1, cells, dtype=torch.bool),
+        edit_valid=none > 0,
+        weight=torch.ones(size),
+    )
+
+
+def _asked(found: EditPrediction, grids: Sequence[Grid]) -> list[_Asked]:
+    columns = [
+        column.tolist()
+        for column in (
+            found.cells,
+            found.operations,
+            found.tokens,
+            found.pointers,
+            found.probability.float(),
+        )
+    ]
+    fix, no_fix, certain = (
+        found.fix.tolist(),
+        found.no_fix.float().tolist(),
+        found.certainty.tolist(),
+    )
+    located = found.locations.float().cpu().numpy()
+    asked = []
+    for b, grid in enumerate(grids):
+        count = len(grid.tokens)
+        moves = [
+            Move(
+                int(grid.lexeme[cell]),
+                Op(op),
+                token,
+                int(grid.lexeme[pointer]) if pointer >= 0 else -1,
+                probability,
+            )
+            for cell, op, token, pointer, probability in zip(*(c[b] for c in columns), strict=True)
+            if cell < count and grid.first[cell]
+        ]
+        places = np.append(located[b, :count], located[b, -1])
+        asked.append(_Asked(fix[b], no_fix[b], certain[b], places, moves))
+    return asked
