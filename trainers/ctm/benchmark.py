@@ -5,10 +5,12 @@ same test programs. Real bugs (QuixBugs, HumanEvalFix) are repaired and run in t
 """
 
 import gc
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, cast
 
+from memory.files import write_atomically
 from memory.records import Figure
 from sandbox import Limits, Program, Sandbox, Tests, Word, tests_from_json
 from trainers import statistics
@@ -56,12 +58,12 @@ class CTMBenchmark:
         bench = _Bench(context, data, clock)
         seconds = context.settings.benchmark.ctm_seconds
         kinds = context.settings.benchmark.ctm_models
-        equal_seconds = {kind: bench.trained(kind, Budget(seconds)) for kind in kinds}
+        equal_seconds = {kind: bench.once(kind, Budget(seconds)) for kind in kinds}
         least = min(one["trained_samples"] for one in equal_seconds.values())
         equal_samples = {
             kind: one
             if one["trained_samples"] == least
-            else bench.trained(kind, Budget(samples=least))
+            else bench.once(kind, Budget(samples=least))
             for kind, one in equal_seconds.items()
         }
         return StageResult(
@@ -97,6 +99,20 @@ class _Bench:
             )
         self.notes = Notes()
         self.real = list(self._real())
+
+    def once(self, kind: Kind, budget: Budget) -> dict[str, Any]:
+        """As ``trained``; what an earlier attempt of this round finished is not done again."""
+        context = self.context
+        name = "samples" if budget.seconds is None else "seconds"
+        folder = context.state_dir / "ctm" / "benchmark" / f"round-{context.round_id}"
+        path = folder / f"{kind}-{name}.json"
+        if path.is_file():
+            found: dict[str, Any] = json.loads(path.read_text("utf-8"))
+            return found
+        document = self.trained(kind, budget)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, json.dumps(document).encode())
+        return document
 
     def trained(self, kind: Kind, budget: Budget) -> dict[str, Any]:
         """Train a model from scratch and measure it."""
