@@ -138,6 +138,6 @@ def test_the_stages_raise_the_ticks_and_rehearse_what_came_before(data):
 def test_the_rate_warms_up_and_falls_to_the_lowest():
     rates = [learning_rate(step, 100, 1.0, 0.1) for step in range(101)]
     assert rates[:10] == pytest.approx([0.1 * (n + 1) for n in range(10)])
-    assert all(a >= b for a, b in itertools.pairwise(rates))
+    assert all(a >= b for a, b in itertools.pairwise(rates[9:]))
     assert rates[100] == pytest.approx(0.1)
     assert learning_rate(1999, 100_000, 1.0, 0.0) == 1.0
