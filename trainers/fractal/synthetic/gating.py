@@ -1,5 +1,6 @@
 """The gate of the synthetic model: whose loop solves validation tasks with fewer tokens."""
 
+import hashlib
 from dataclasses import replace
 
 import numpy as np
@@ -21,7 +22,8 @@ _TASKS = 4
 
 def problem_set(config: SyntheticConfig) -> str:
     """Which validation tasks a gate looks at, as its looks are counted by."""
-    return f"synthetic/{config.validation_tasks}"
+    difficulty = hashlib.sha256(config.difficulty.model_dump_json().encode()).hexdigest()
+    return f"synthetic/{config.validation_tasks}/{difficulty[:8]}"
 
 
 def saved_shares(model: SyntheticModel, config: SyntheticConfig, seed: int) -> Array:

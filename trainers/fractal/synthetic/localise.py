@@ -1,9 +1,8 @@
 """Which root of a wrong stage is to blame, as the renderer sees it.
 
 Two ways, and their sum. Sensitivity leaves one root out: its chunk is hidden, and what the renderer
-then thinks of the rest is its evidence. Attention takes what the renderer looked at when it judged
-the stage unsound, weighted by the gradient (Chefer et al. 2021, "Transformer interpretability
-beyond attention visualization", without the relevance of other layers).
+then thinks of the rest is its evidence. Attention takes what it looks at when it reads the whole
+stage; weighting that by gradients (Chefer et al. 2021) was less often right on validation.
 """
 
 from collections.abc import Sequence
@@ -30,7 +29,7 @@ class RootEvidence:
     Attributes:
         sound: log-probability that all other chunks are right, with this one hidden.
         gain: by how much the likeliest chunk in its place is likelier than the present one, nats.
-        attention: the root's share of the attention that its stage was judged unsound by.
+        attention: the root's share of the attention that is paid to its stage's roots.
         chances: of each operand in its place, with this root hidden.
     """
 
@@ -78,13 +77,10 @@ def _left_out(renderer: Renderer, rows: StageRows) -> tuple[Tensor, Tensor, Tens
     return sound, gain.view(count, places), logs.exp().view(count, places, -1)
 
 
+@torch.inference_mode()
 def _attention(renderer: Renderer, rows: StageRows) -> Tensor:
-    """Each root's share (rows, places) of the attention times its gradient towards "unsound"."""
+    """Each root's share (rows, places) of what all positions looked at, in all layers and heads."""
     weights: list[Tensor] = []
-    told = renderer(rows, weights)
-    gradients = torch.autograd.grad(-told.sound.sum(), weights)
-    shares = torch.zeros(rows.ops.shape)
-    for weight, gradient in zip(weights, gradients, strict=True):
-        shares += (weight * gradient).clamp(min=0).detach().sum((1, 2))[:, ENDS:]
-    shares = shares * rows.real
-    return shares / shares.sum(1, keepdim=True).clamp(min=1e-12)
+    renderer(rows, weights)
+    looked_at = torch.stack(weights).sum((0, 2, 3))[:, ENDS:] * rows.real
+    return looked_at / looked_at.sum(1, keepdim=True)

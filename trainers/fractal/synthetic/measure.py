@@ -172,7 +172,9 @@ def localisation(
         "localisation": {
             **{name: _top1(found, way) for name, way in ways.items()},
             "several_roots": {name: _top1(several, way) for name, way in ways.items()},
-            "without_tests": _mean(_hit(one.everywhere, one.guilty, ways["gain"]) for one in found),
+            "without_tests": _mean(
+                _hit(one.everywhere, one.guilty, ways["combined"]) for one in found
+            ),
             "analytic": _mean(1 / len(one.fixable) for one in found),
             "random": _mean(1 / len(one.failing) for one in found),
         },
