@@ -19,7 +19,7 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
         # The flood is what the critic has sampled already.
         "fractal": {
             "synthetic": {
-                "training": {"tasks": 8000, "steps": 500},
+                "training": {"steps": 1500},
                 "validation_tasks": 60,
                 "test_tasks": 60,
             },
