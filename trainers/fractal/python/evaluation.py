@@ -8,7 +8,6 @@ chosen program once.
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from typing import Any
 
 from memory.hologram.circuits import CircuitObserver
 from memory.records import ProblemRow
@@ -192,8 +191,3 @@ def evaluate(
 def rows_of(rows: Iterable[LoopRow], mode: LoopMode) -> dict[str, LoopRow]:
     """Loops of a mode by problem."""
     return {row.task: row for row in rows if row.mode == mode}
-
-
-def program_rows(row: LoopRow) -> list[dict[str, Any]]:
-    """What is told of each program of a loop."""
-    return list(row.trace["programs"])

@@ -43,14 +43,6 @@ def python_figures(
     }
 
 
-def flat(found: Mapping[str, Any]) -> dict[str, Figure]:
-    """The figures of the whole set alone, by name: what is stored as an evaluation."""
-    told = {name: one for name, one in found.items() if isinstance(one, Figure)}
-    for way, figure in found["tokens_per_solved"].items():
-        told[f"tokens_per_solved.{way}"] = figure
-    return told
-
-
 def as_json(found: Any) -> Any:
     """Figures, wherever they stand, in the form of ``--json``."""
     if isinstance(found, Figure):

@@ -27,8 +27,6 @@ INFILL, REST, REWRITE, RESAMPLE, RECALL, EDIT = (
 said; a fresh sample; a fresh one after like problems and what solved them; a learned edit, which
 no model writes."""
 
-ARMS = (INFILL, REST, REWRITE, RESAMPLE, RECALL, EDIT)
-
 
 @dataclass(frozen=True)
 class Asker:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from trainers.generators.base import Infill, Request
 
@@ -37,7 +37,6 @@ class PythonProgram:
     change: str = ""
     tokens: int = 0
     logprob: float | None = None
-    note: dict[str, object] = field(default_factory=dict, compare=False)
 
     def opened(self, opening: Opening, change: str) -> "PythonProgram":
         """The same with something to be rendered."""
@@ -66,7 +65,6 @@ class PythonProgram:
             opening=None,
             tokens=tokens,
             logprob=logprob,
-            note={"start": at.start, "end": at.end, "by": len(middle)},
         )
 
     def doubt(self, start: int, end: int) -> float:
