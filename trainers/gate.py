@@ -1,14 +1,16 @@
 """The gate: a candidate becomes champion only when held-out problems say that it is better."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from memory.records import Figure
+from memory.records import Figure, ModelRow
 from memory.store import Store
 from trainers import statistics
+from trainers.stage import StageContext
 
 Array = NDArray[np.float64]
 
@@ -81,6 +83,52 @@ def against_random(
     effect = statistics.mean_difference(candidate, rates, seed=seed)
     threshold = statistics.look_threshold(alpha, looks)
     return _decide(effect, p_value, threshold, looks, "random picking")
+
+
+def carry_out(
+    context: StageContext,
+    candidate: ModelRow,
+    decision: Decision,
+    *,
+    stage: str,
+    figures: Mapping[str, Any],
+    alternative: Mapping[str, Any],
+    rival: str | None = None,
+) -> str:
+    """Record a decision with what both sides measured, carry it out, and say so in an event.
+
+    Args:
+        context: of the stage that decides.
+        candidate: the version decided on.
+        decision: what the gate says.
+        stage: the first word of the event's kind.
+        figures: of the candidate, as JSON values.
+        alternative: of its rival.
+        rival: its name, for ``the champion`` in the reason.
+
+    Returns:
+        The reason as it was stored.
+    """
+    reason = decision.reason.replace("the champion", rival) if rival else decision.reason
+    context.store.promote(
+        candidate.id,
+        candidate.stage_run_id,
+        decision=decision.decision,
+        effect=decision.effect,
+        p_value=decision.p_value,
+        alpha=decision.alpha,
+        looks=decision.looks,
+        reason=reason,
+        figures=figures,
+        alternative=alternative,
+    )
+    context.store.event(
+        f"{stage}.{decision.decision}",
+        f"{candidate.id} {decision.decision}: {reason}",
+        round_id=context.round_id,
+        stage_run_id=context.stage_run_id,
+    )
+    return reason
 
 
 def _decide(effect: Figure, p_value: float, threshold: float, looks: int, rival: str) -> Decision:

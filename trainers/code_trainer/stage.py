@@ -23,7 +23,7 @@ from trainers.code_trainer.results import Scored, figures
 from trainers.code_trainer.solver import Solver
 from trainers.code_trainer.sources import bring_in, read_tasks, tasks_of
 from trainers.code_trainer.trainer import PRACTICE, CodeTrainer
-from trainers.gate import against_champion, looks_so_far
+from trainers.gate import against_champion, carry_out, looks_so_far
 from trainers.stage import StageContext, StageResult
 from trainers.tasks.swe.types import SWETask
 
@@ -158,24 +158,14 @@ class _Run:
                 looks=looks,
                 seed=context.seed,
             )
-            reason = decision.reason.replace("the champion", rival)
-            store.promote(
-                candidate.id,
-                candidate.stage_run_id,
-                decision=decision.decision,
-                effect=decision.effect,
-                p_value=decision.p_value,
-                alpha=decision.alpha,
-                looks=decision.looks,
-                reason=reason,
+            carry_out(
+                context,
+                candidate,
+                decision,
+                stage="code",
                 figures=_json(mine),
                 alternative=_json(figures(theirs, seed=context.seed)),
-            )
-            store.event(
-                f"code.{decision.decision}",
-                f"{candidate.id} {decision.decision}: {reason}",
-                round_id=context.round_id,
-                stage_run_id=context.stage_run_id,
+                rival=rival,
             )
         return {"validation": _json(mine)}
 

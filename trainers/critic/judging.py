@@ -19,7 +19,7 @@ from trainers.critic.evaluate import (
 from trainers.critic.pickers import gap_figures, picker_figures, rankings
 from trainers.critic.ranking import chance_p, rates
 from trainers.critic.training import RoundData
-from trainers.gate import Decision, against_champion, against_random, looks_so_far
+from trainers.gate import Decision, against_champion, against_random, carry_out, looks_so_far
 from trainers.stage import StageContext
 
 Array = NDArray[np.float64]
@@ -144,23 +144,13 @@ def _carry_out(
     decided: "tuple[Decision, dict[str, Figure]]",
 ) -> None:
     decision, alternative = decided
-    context.store.promote(
-        candidate.row.id,
-        candidate.row.stage_run_id,
-        decision=decision.decision,
-        effect=decision.effect,
-        p_value=decision.p_value,
-        alpha=decision.alpha,
-        looks=decision.looks,
-        reason=decision.reason,
+    carry_out(
+        context,
+        candidate.row,
+        decision,
+        stage="critic",
         figures=figures_json(figures),
         alternative=figures_json(alternative),
-    )
-    context.store.event(
-        f"critic.{decision.decision}",
-        f"{candidate.row.id} {decision.decision}: {decision.reason}",
-        round_id=context.round_id,
-        stage_run_id=context.stage_run_id,
     )
 
 

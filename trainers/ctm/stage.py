@@ -22,7 +22,7 @@ from trainers.ctm.figures import figures, nested
 from trainers.ctm.repair import Repairer
 from trainers.ctm.repair_model import RepairModel
 from trainers.ctm.training import Budget, CTMTrainer
-from trainers.gate import against_champion, looks_so_far
+from trainers.gate import against_champion, carry_out, looks_so_far
 from trainers.stage import StageContext, StageResult
 
 PROBLEM_SET, PROTOCOL = "ctm", "whole program"
@@ -196,24 +196,14 @@ class _Run:
                 looks=looks,
                 seed=context.seed,
             )
-            reason = decision.reason.replace("the champion", rival)
-            store.promote(
-                candidate.id,
-                candidate.stage_run_id,
-                decision=decision.decision,
-                effect=decision.effect,
-                p_value=decision.p_value,
-                alpha=decision.alpha,
-                looks=decision.looks,
-                reason=reason,
+            carry_out(
+                context,
+                candidate,
+                decision,
+                stage="ctm",
                 figures=_json(mine),
                 alternative={"rival": rival, "whole_accuracy": float(theirs.mean())},
-            )
-            store.event(
-                f"ctm.{decision.decision}",
-                f"{candidate.id} {decision.decision}: {reason}",
-                round_id=context.round_id,
-                stage_run_id=context.stage_run_id,
+                rival=rival,
             )
         return {"validation": nested(mine)}
 

@@ -8,7 +8,7 @@ from trainers.fractal.synthetic import versions
 from trainers.fractal.synthetic.gating import decide, problem_set, saved_shares
 from trainers.fractal.synthetic.measure import measure
 from trainers.fractal.synthetic.versions import KIND, Version
-from trainers.gate import looks_so_far
+from trainers.gate import carry_out, looks_so_far
 from trainers.stage import StageContext
 from trainers.statistics import rate
 from trainers.synthetic_settings import SyntheticConfig
@@ -71,23 +71,13 @@ def _gate(context: StageContext, config: SyntheticConfig, candidate: Version) ->
         looks=1 + looks_so_far(store, KIND, row.id, tasks, PROTOCOL),
         seed=context.seed,
     )
-    reason = decision.reason.replace("the champion", now.row.id if now else "random weights")
-    store.promote(
-        row.id,
-        row.stage_run_id,
-        decision=decision.decision,
-        effect=decision.effect,
-        p_value=decision.p_value,
-        alpha=decision.alpha,
-        looks=decision.looks,
-        reason=reason,
+    reason = carry_out(
+        context,
+        row,
+        decision,
+        stage="fractal",
         figures={"budget_left": figure.to_json()},
         alternative={},
-    )
-    store.event(
-        f"fractal.{decision.decision}",
-        f"{row.id} {decision.decision}: {reason}",
-        round_id=context.round_id,
-        stage_run_id=context.stage_run_id,
+        rival=now.row.id if now else "random weights",
     )
     return {"candidate": row.id, "decision": decision.decision, "reason": reason}
