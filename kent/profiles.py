@@ -47,6 +47,7 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
             "vocabulary": 4096,
             "seconds": 120,
             "batch_size": 64,
+            "most_cells": 16_384,
             "eval_samples": 300,
             "tick_samples": 100,
         },

@@ -29,6 +29,9 @@ class CTMSettings(Section):
     seconds: float = Field(3600, gt=0, le=604_800, description="of training in a round, at most")
     samples: int = Field(0, ge=0, description="of training in a round, at most; 0: no limit")
     batch_size: int = Field(128, ge=1, le=65_536)
+    most_cells: int = Field(
+        65_536, ge=1, description="computed at once; larger batches are computed in parts"
+    )
     gradient_accumulation: int = Field(1, ge=1, le=1024, description="batches an update")
     weight_decay: float = Field(0.01, ge=0, le=10)
     precision: Literal["auto", "float32", "bf16"] = Field(

@@ -96,19 +96,20 @@ def in_bf16(settings: TrainerSettings) -> bool:
 
 
 def recipe_of(context: StageContext) -> Recipe:
-    """How the settings train; half the batch on the retry after running out of memory."""
+    """How the settings train; half the cells at once on the retry after running out of memory.
+
+    The batches stay as they are, so that the run goes on as if there had been memory enough.
+    """
     settings = context.settings.ctm
     stages = tuple(
         stage.model_copy(update={"lr": stage.lr * settings.learning_rate_scale})
         for stage in curriculum(settings.curriculum, settings.curriculum_share)
     )
-    accumulate = settings.gradient_accumulation
-    if context.batch_scale < 1:
-        accumulate = round(accumulate / context.batch_scale)
     return Recipe(
         stages,
-        batch_size=max(1, round(settings.batch_size * context.batch_scale)),
-        accumulate=accumulate,
+        batch_size=settings.batch_size,
+        accumulate=settings.gradient_accumulation,
+        most_cells=max(1, round(settings.most_cells * context.batch_scale)),
         weight_decay=settings.weight_decay,
         bf16=in_bf16(context.settings),
     )

@@ -37,12 +37,15 @@ class Recipe:
     """How a run is trained, whatever it is trained on.
 
     ``extra_every``: each so-manieth step takes its batches from the extra samples, if there are
-    any. ``lowest``: the rate at a stage's end as a share of its peak.
+    any. ``lowest``: the rate at a stage's end as a share of its peak. ``most_cells``: computed at
+    once; a batch of more is computed in parts whose gradients are summed, so that a batch of long
+    programs needs no more memory than others.
     """
 
     stages: tuple[CurriculumStage, ...]
     batch_size: int = 64
     accumulate: int = 1
+    most_cells: int = 65_536
     weight_decay: float = 0.01
     lowest: float = 0.05
     extra_every: int = 20
@@ -194,14 +197,18 @@ class CTMTrainer:
     def _step(self) -> float:
         """One step over ``accumulate`` batches; returns the mean loss."""
         self._whole = False
-        batches = [batch.to(self._device) for batch in self._batches()]
+        batches = [
+            part.to(self._device)
+            for batch in self._batches()
+            for part in batch.parts(self.recipe.most_cells)
+        ]
         stage, steps = self.stage, self.stage.steps(self.recipe.samples_per_step)
         lowest = stage.lr * self.recipe.lowest
         set_rate(self._optimiser, learning_rate(self.state.step, steps, stage.lr, lowest))
         self.model.train()
         with self.autocast():
             runs = [self.model.supervision(batch, self._generator) for batch in batches]
-            totals = list(self._updates(runs, len(batches)))
+            totals = list(self._updates(runs, [batch.size for batch in batches]))
         position = self._reader.position
         self.state.epoch, self.state.batch = position.epoch, position.batch
         self.state.step += 1
@@ -210,23 +217,26 @@ class CTMTrainer:
         self._whole = True
         return sum(totals) / len(totals)
 
-    def _updates(self, runs: list[Iterator[RepairLoss]], share: int) -> Iterator[float]:
+    def _updates(self, runs: list[Iterator[RepairLoss]], sizes: list[int]) -> Iterator[float]:
         """An update for each supervision that any of the batches still has; gives mean losses."""
+        shares = {run: size / sum(sizes) for run, size in zip(runs, sizes, strict=True)}
         while runs:
             self._optimiser.zero_grad(set_to_none=True)
             going, values = [], []
             for run in runs:
                 loss = next(run, None)
                 if loss is not None:
-                    (loss.total / share).backward()  # type: ignore[no-untyped-call]
-                    values.append(float(loss.total.detach()))
+                    share = shares[run]
+                    (loss.total * share).backward()  # type: ignore[no-untyped-call]
+                    values.append((float(loss.total.detach()), share))
                     going.append(run)
             if values:
                 norm = float(torch.nn.utils.clip_grad_norm_(self.model.parameters(), CLIP))
-                if not all(map(math.isfinite, (*values, norm))):
+                mean = sum(v * s for v, s in values) / sum(s for _, s in values)
+                if not all(map(math.isfinite, (mean, norm))):
                     raise self._diverged()
                 self._optimiser.step()
-                yield sum(values) / len(values)
+                yield mean
             runs = going
 
     def _diverged(self) -> TrainerError:

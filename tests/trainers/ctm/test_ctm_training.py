@@ -103,6 +103,17 @@ def test_accumulated_batches_make_one_step(data):
     assert (trainer.state.total, trainer.state.samples, trainer.state.batch) == (1, 8, 2)
 
 
+def test_a_batch_of_too_many_cells_is_computed_in_parts(data):
+    every_tick = CONFIG.model_copy(update={"edit_ticks": STAGES[0].iterations})
+    losses, made = [], []
+    for most_cells in (RECIPE.most_cells, 200):
+        trainer = CTMTrainer("ctm", every_tick, data, replace(RECIPE, most_cells=most_cells))
+        losses.append(trainer.train(Budget(steps=2)))
+        made.append((trainer.state.samples, trainer.state.step))
+    assert losses[1] == pytest.approx(losses[0], rel=2e-3)  # each part means its own edits
+    assert made[0] == made[1]
+
+
 def test_a_loss_that_is_no_number_is_one_error_that_names_the_checkpoint(data, tmp_path):
     trainer = CTMTrainer("ctm", CONFIG, data, RECIPE, folder=tmp_path, seed=3)
     trainer.train(Budget(steps=2))
