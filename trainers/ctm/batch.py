@@ -54,7 +54,7 @@ class Batch:
         return self.tokens.shape[0]
 
     def parts(self, most_cells: int) -> "list[Batch]":
-        """Split into batches of at most ``most_cells`` padded cells each, but of a sample at least."""
+        """Split into batches of at most ``most_cells`` padded cells, and of a sample at least."""
         rows = max(1, most_cells // self.cells)
         pieces = [getattr(self, one.name).split(rows) for one in fields(self)]
         return [Batch(*part) for part in zip(*pieces, strict=True)]
