@@ -34,6 +34,7 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
         # Four minutes of a round at most.
         "code": {
             "injected": 120,
+            "broken": 100,
             "tasks_per_round": 16,
             "eval_tasks": 16,
             "candidates": 800,

@@ -161,8 +161,15 @@ class CodeConfig(Section):
     eval_tasks: int = Field(
         0, ge=0, le=100_000, description="validation and test tasks of each; 0: all"
     )
+    broken: int = Field(
+        400, ge=0, description="solutions of train problems that are broken to learn the order from"
+    )
     candidates: int = Field(1500, ge=1, le=1_000_000, description="programs run for one task")
     seconds: float = Field(20.0, gt=0, le=86_400, description="for the search of one task")
+    benchmark_candidates: int = Field(
+        8000, ge=1, le=1_000_000, description="of one task, where `kent benchmark code` measures"
+    )
+    benchmark_seconds: float = Field(30.0, gt=0, le=86_400, description="likewise")
     patches: int = Field(10, ge=1, le=1000, description="proposed for a task that no test judges")
     circuits: bool = Field(True, description="let what worked before order the search")
     constraints: bool = Field(True, description="let what failed before order the search")

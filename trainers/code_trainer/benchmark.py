@@ -137,8 +137,10 @@ class HonestCodeBenchmark:
         )
 
     def _solver(self, knowledge: Knowledge) -> Solver:
-        context = self._context
-        return Solver(knowledge, self._sandbox, context.settings.code, seed=context.seed)
+        code = self._context.settings.code
+        budget = {"candidates": code.benchmark_candidates, "seconds": code.benchmark_seconds}
+        config = code.model_copy(update=budget)
+        return Solver(knowledge, self._sandbox, config, seed=self._context.seed)
 
     @property
     def _id(self) -> str | None:

@@ -1,9 +1,11 @@
 """What a round fits anew: the order of candidates, and where to look, from train tasks alone."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 
 from memory.hologram.codebook import Codebook
+from sandbox import Sandbox
+from trainers.code_trainer.broken import broken_problems
 from trainers.code_trainer.edits.injection import from_fixes
 from trainers.code_trainer.edits.learning import Example, fit
 from trainers.code_trainer.edits.library import PatternLibrary
@@ -13,13 +15,14 @@ from trainers.code_trainer.knowledge import usable
 from trainers.code_trainer.localise import Localiser
 from trainers.code_trainer.sources import by_hash
 from trainers.code_trainer.versions import INDEXES, TABLES, Fitted
+from trainers.problem_sets import load_sets
 from trainers.stage import StageContext
 from trainers.tasks.swe.types import SWETask
 
 LEAST_TREES = 20
 """Tasks with a tree below which a ranking of files is not learned."""
 
-MOST_EXAMPLES = 300
+MOST_EXAMPLES = 200
 """Fixes that the order is learned from: more change little and take longer."""
 
 
@@ -28,6 +31,7 @@ def fit_version(
     tasks: Sequence[SWETask],
     library: PatternLibrary,
     codebook: Codebook,
+    sandbox: Sandbox,
 ) -> Fitted:
     """Fit the order of candidates, the localiser and the generator.
 
@@ -36,9 +40,22 @@ def fit_version(
         tasks: of the train split.
         library: everything that was mined of them.
         codebook: the container's.
+        sandbox: where broken programs are tested.
     """
+    context.progress.start("break programs", 0, "")
+    others = pattern_half(tasks)
+    broken = list(
+        broken_problems(
+            load_sets(context).train,
+            [task for task in tasks if task.task_id not in others],
+            sandbox,
+            most=context.settings.code.broken,
+            seed=context.seed,
+            check_stop=context.check_stop,
+        )
+    )
     context.progress.start("learn the order", 0, "")
-    priors = fit_priors(tasks, library, context.check_stop)
+    priors = fit_priors(tasks, library, broken, context.check_stop)
     with_tree = [task for task in tasks if task.tree is not None and task.source != "mined"]
     localiser = None
     if len(with_tree) >= LEAST_TREES:
@@ -55,23 +72,36 @@ def fit_version(
     return Fitted(priors, localiser, generator)
 
 
+def pattern_half(tasks: Iterable[SWETask]) -> set[str]:
+    """The ids of the half of the tasks whose patterns the order is learned with."""
+    return set(sorted((task.task_id for task in tasks), key=by_hash)[::2])
+
+
 def fit_priors(
-    tasks: Sequence[SWETask], library: PatternLibrary, check_stop: Callable[[], None]
+    tasks: Sequence[SWETask],
+    library: PatternLibrary,
+    broken: Sequence[Example],
+    check_stop: Callable[[], None],
 ) -> Priors:
     """Learn the order from half of the fixes, with patterns that the other half shows.
 
     A pattern that was mined from an example's own fix would look better than it is.
+
+    Args:
+        tasks: of the train split.
+        library: everything that was mined of them.
+        broken: programs broken by fixes of the half that examples are of.
+        check_stop: called between tasks; may raise.
     """
-    halves = [task.task_id for task in sorted(tasks, key=lambda task: by_hash(task.task_id))]
-    others = set(halves[::2])
+    others = pattern_half(tasks)
     patterns = usable(library.only(others))
-    examples: list[Example] = []
+    examples = list(broken)
     for task in tasks:
         if task.task_id in others:
             continue
         check_stop()
         examples += islice(_examples(task), 2)
-        if len(examples) >= MOST_EXAMPLES:
+        if len(examples) - len(broken) >= MOST_EXAMPLES:
             break
     if not examples or not patterns.patterns:
         return Priors()

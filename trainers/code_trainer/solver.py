@@ -31,6 +31,9 @@ LOOKED_INTO = 3
 PROPOSED_PATTERNS = 120
 """Where no test says which candidate is right, only the commonest patterns are worth proposing."""
 
+SECOND_EDITS = 0.3
+"""Of a program's candidates, those that may have a second edit."""
+
 
 class Solver:
     """Solves tasks; it learns nothing. The truth of a task is not looked at.
@@ -64,7 +67,11 @@ class Solver:
             if knowledge.trained
             else untrained_order(knowledge.library, seed)
         )
-        budget = Budget(candidates=config.candidates, seconds=config.seconds)
+        budget = Budget(
+            candidates=config.candidates,
+            seconds=config.seconds,
+            pairs=round(SECOND_EDITS * config.candidates),
+        )
         self._repairer = ProgramRepairer(sandbox, budget, order)
 
     def solve(self, task: SWETask) -> Solution:

@@ -102,7 +102,9 @@ class _Run:
             return made
         with self._clock.timed("fit"):
             library = recall_library(context.store)
-            fitted = fit_version(context, self._train, library, self._container.codebook)
+            fitted = fit_version(
+                context, self._train, library, self._container.codebook, self._sandbox
+            )
         ids = [task.task_id for task in self._train]
         told = f"{len(ids)} train tasks, {len(library.patterns)} patterns"
         return versions.save(context, fitted, ids, told)

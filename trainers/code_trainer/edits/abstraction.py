@@ -2,19 +2,23 @@
 
 import ast
 import builtins
+import json
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from trainers.code_trainer.edits import template
-from trainers.code_trainer.edits.diff import Change, Edit, changes, lifted
+from trainers.code_trainer.edits.diff import Change, Edit, changes, edits_between, lifted
 from trainers.code_trainer.edits.pattern import BODY, Pattern
 from trainers.code_trainer.edits.template import Hole, Literal, Tree, Value, category
 from trainers.code_trainer.edits.tree import OPERATORS, Path, children, fields, form, size, walk
 
-LEVELS = (0, 1, 2)
+LEVELS = (0, 1, 2, 3)
 MAX_NODES = 30
 """Nodes of either side of an edit that can become a pattern, what both share not counted."""
+
+MAX_MADE = 7
+"""Nodes of a new expression that becomes a template of its own on the most open level."""
 
 MAX_WEIGHT = 14
 """Nodes and holes of what a pattern puts in place."""
@@ -161,6 +165,8 @@ class _Abstraction:
     def _sides(self) -> tuple[Value | None, Value | None]:
         edit = self.edit
         before = None
+        if _is_swap(edit):
+            return self._swapped(edit)
         if edit.old is not None and self.level < 2:
             before = self._before(edit.old)
             self.shown = {hole.index for hole in template.holes(before) if hole.kind == "e"}
@@ -175,9 +181,14 @@ class _Abstraction:
             kind = type(edit.old).__name__
         return Hole("w", 0, kind), after
 
+    def _swapped(self, edit: Edit) -> tuple[Value, Value]:
+        """Return a pattern that says only that two parts changed places."""
+        kind = type(edit.old).__name__ if self.level < 2 else category(_node(edit.old))
+        return Hole("w", 0, kind), Hole("swap", 100, category(_node(edit.old)))
+
     def _find_kept(self, old: ast.AST, new: ast.AST) -> None:
         """Note the largest parts of the new tree that the old one has; each becomes a hole."""
-        forms = {form(node) for _, node in walk(old) if _bindable(node)}
+        forms = {form(n) for p, n in walk(old) if _bindable(n) and (not p or self._is_kept(n))}
 
         def visit(node: ast.AST) -> None:
             if _bindable(node) and form(node) in forms:
@@ -187,6 +198,10 @@ class _Abstraction:
                 visit(child)
 
         visit(new)
+
+    def _is_kept(self, node: ast.AST) -> bool:
+        """On the most open level single names and constants are not held to be the same ones."""
+        return self.level < 3 or not isinstance(node, ast.Name | ast.Constant)
 
     def _before(self, node: ast.AST) -> Value:
         known = self.kept.get(form(node)) if _bindable(node) else None
@@ -220,7 +235,8 @@ class _Abstraction:
     def _is_builtin(self, name: str) -> bool:
         return name in BUILTINS and name not in self.local and name not in self.own
 
-    def _after(self, node: ast.AST) -> Value:
+    def _after(self, node: ast.AST, *, whole: bool = True) -> Value:
+        """Return the template of a part of the new tree; ``whole``: it may become one slot."""
         known = self.kept.get(form(node)) if _bindable(node) else None
         if known is not None:
             root = self.edit.old
@@ -230,12 +246,14 @@ class _Abstraction:
             return Hole("e", known, category(node))
         if isinstance(node, OPERATORS):
             return self._operator(node)
+        if isinstance(node, ast.JoinedStr):
+            raise NotAPattern("a formatted text")
+        if self.level == 3 and whole and isinstance(node, ast.expr) and self._is_new(node):
+            return self._made(node)
         if isinstance(node, ast.Name):
             return self._name(node)
         if isinstance(node, ast.Constant):
             return self._constant(node)
-        if isinstance(node, ast.JoinedStr):
-            raise NotAPattern("a formatted text")
         if self.level > 0 and isinstance(node, ast.expr) and self._is_donor(node):
             return self._slot("expr", form(node))
         return Tree(
@@ -245,6 +263,8 @@ class _Abstraction:
 
     def _after_value(self, node: ast.AST, name: str, value: object) -> Value:
         if isinstance(value, ast.AST):
+            if name == "func" or isinstance(node, ast.Expr):
+                return self._after(value, whole=False)
             return self._after(value)
         if isinstance(value, list):
             return tuple(self._after_value(node, name, item) for item in value)
@@ -253,7 +273,43 @@ class _Abstraction:
                 return Literal(repr(value))
             self.fillings.append(("attr", "", value))
             return self._slot("attr", value)
+        if self.level == 3 and isinstance(node, ast.keyword) and isinstance(value, str):
+            self.fillings.append(("kwarg", "", value))
+            return self._slot("kwarg", value)
         return Literal(repr(value))
+
+    def _is_new(self, node: ast.expr) -> bool:
+        """Tell whether all of an expression is new, and can be read anywhere."""
+        if isinstance(getattr(node, "ctx", None), ast.Store | ast.Del):
+            return False
+        if isinstance(node, ast.Name) and (self._is_builtin(node.id) or node.id in self.own):
+            return False
+        leaf = isinstance(node, ast.Name | ast.Constant)
+        if leaf and (node is self.edit.new or getattr(node, "value", 0) is None):
+            return False
+        if isinstance(node, ast.Lambda | ast.Starred) or size(node) > MAX_MADE:
+            return False
+        return not any(_bindable(n) and form(n) in self.kept for _, n in walk(node))
+
+    def _made(self, node: ast.expr) -> Value:
+        """Return the slot of a new expression; its own template is what fills it."""
+        if isinstance(node, ast.Name | ast.Constant):
+            return self._slot("made", form(node), "leaf")
+        kind = type(node).__name__
+        inner = replace(self, level=1, slots={}, fillings=[], kept={})
+        made = template.renumbered(None, inner._inside(node))[1]
+        if made is not None:
+            text = json.dumps(template.to_json(made), separators=(",", ":"))
+            self.fillings.append(("made", kind, text))
+        self.fillings += inner.fillings
+        return self._slot("made", form(node), kind)
+
+    def _inside(self, node: ast.AST) -> Value:
+        """Return the template of a new expression, without looking for it elsewhere."""
+        return Tree(
+            type(node).__name__,
+            tuple((name, self._after_value(node, name, value)) for name, value in fields(node)),
+        )
 
     def _operator(self, node: ast.AST) -> Value:
         name = type(node).__name__
@@ -293,6 +349,27 @@ class _Abstraction:
         # Slots and kept parts share one numbering: both are filled into one template.
         index = self.slots.setdefault((kind, value), 100 + len(self.slots))
         return Hole(kind, index, type_name)
+
+
+def _node(node: ast.AST | None) -> ast.AST:
+    if node is None:
+        raise NotAPattern("there is nothing before it")
+    return node
+
+
+def _is_swap(edit: Edit) -> bool:
+    """Tell whether two parts of a node changed places and nothing else did."""
+    if edit.old is None or edit.new is None or type(edit.old) is not type(edit.new):
+        return False
+    if size(edit.old) != size(edit.new) or not isinstance(edit.old, ast.expr | ast.stmt):
+        return False
+    parts = edits_between(edit.old, edit.new)
+    if len(parts) != 2 or any(part.old is None or part.new is None for part in parts):
+        return False
+    (one, other) = parts
+    return form(_node(one.old)) == form(_node(other.new)) and form(_node(other.old)) == form(
+        _node(one.new)
+    )
 
 
 def _uses(after: Value | None, index: int) -> bool:

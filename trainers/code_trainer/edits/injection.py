@@ -23,7 +23,7 @@ from trainers.code_trainer.edits.splice import NoText
 from trainers.code_trainer.edits.tree import form, size
 from trainers.tasks.swe.types import SWETask
 
-MOST_NODES = 600
+MOST_NODES = 350
 """Of a function that an example is made of; a search in a larger one is none of one function."""
 
 TRIES = 60
@@ -117,7 +117,7 @@ class Injector:
         cell = self._random.choice(cells)
         fillings = []
         for hole in pattern.slots:
-            choices = slots.choices(cell.site, hole)
+            choices = slots.choices(cell.site, hole, hole == pattern.after)
             if not choices:
                 return None
             weights = [exp(self._priors.score(choice.features)) for choice in choices]

@@ -1,15 +1,16 @@
 """A pattern at a place of a program: the candidates that it stands for, best filling first."""
 
 import ast
-import heapq
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
+from trainers.code_trainer.edits.choice import Choice
 from trainers.code_trainer.edits.pattern import BODY, Pattern
 from trainers.code_trainer.edits.program import Program, Site
-from trainers.code_trainer.edits.slots import Choice, Slots
+from trainers.code_trainer.edits.slots import Slots
 from trainers.code_trainer.edits.splice import render
+from trainers.code_trainer.edits.sums import best_sums
 from trainers.code_trainer.edits.template import Bound, Hole, Tree, fill, match
 from trainers.code_trainer.edits.tree import changed, form, spliced, walk
 
@@ -105,7 +106,10 @@ def instantiate(
     for place in program.sites if site is None else [site]:
         cell = fits(pattern, place)
         if cell is not None:
-            lists = [[(0.0, c) for c in slots.choices(place, hole)] for hole in pattern.slots]
+            lists = [
+                [(0.0, c) for c in slots.choices(place, hole, hole == pattern.after)]
+                for hole in pattern.slots
+            ]
             for score, fillings in filled(cell, lists):
                 made = candidate(program, cell, fillings, score)
                 if made is not None:
@@ -120,27 +124,8 @@ def filled(cell: Cell, lists: Sequence[Scored]) -> Iterator[tuple[float, Filling
     """Give the fillings of a cell's slots, those with the best sum of scores first."""
     if not all(lists):
         return
-    for score, places in islice(_best_sums(lists), MOST_FILLINGS):
-        chosen = [items[place][1] for items, place in zip(lists, places, strict=True)]
+    for score, chosen in islice(best_sums(lists), MOST_FILLINGS):
         yield score, tuple(zip(cell.pattern.slots, chosen, strict=True))
-
-
-def _best_sums(
-    lists: Sequence[Scored],
-) -> Iterator[tuple[float, tuple[int, ...]]]:
-    """Give the ways to take one of each sorted list, largest sum first."""
-    start = (0,) * len(lists)
-    heap = [(-sum(items[0][0] for items in lists), start)]
-    seen = {start}
-    while heap:
-        negative, places = heapq.heappop(heap)
-        yield -negative, places
-        for axis, index in enumerate(places):
-            after = (*places[:axis], index + 1, *places[axis + 1 :])
-            if index + 1 < len(lists[axis]) and after not in seen:
-                seen.add(after)
-                step = lists[axis][index + 1][0] - lists[axis][index][0]
-                heapq.heappush(heap, (negative - step, after))
 
 
 def candidate(program: Program, cell: Cell, fillings: Fillings, score: float) -> Candidate | None:

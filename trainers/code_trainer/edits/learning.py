@@ -13,17 +13,18 @@ from random import Random
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
+from scipy.sparse import csr_matrix
 
+from trainers.code_trainer.edits.choice import Features
 from trainers.code_trainer.edits.instantiate import Candidate
 from trainers.code_trainer.edits.library import PatternLibrary
 from trainers.code_trainer.edits.priors import Evidence, Priors
 from trainers.code_trainer.edits.program import Program
 from trainers.code_trainer.edits.ranking import Ranking
-from trainers.code_trainer.edits.slots import Features
 from trainers.code_trainer.edits.spectrum import Spectrum
 from trainers.code_trainer.edits.tree import Path
 
-MOST_ON_PATH = 4000
+MOST_ON_PATH = 1500
 """Candidates at the place of the true edit among which it is looked for."""
 
 
@@ -118,7 +119,7 @@ def _true(example: Example, ranking: Ranking) -> _Set | None:
 
 
 def _evidence(example: Example, ranking: Ranking) -> Evidence:
-    return Evidence(ranking.library, example.spectrum)
+    return Evidence(ranking.library, example.program, example.spectrum)
 
 
 def _draw(item: _Set, ranking: Ranking, count: int) -> int | None:
@@ -148,37 +149,52 @@ def _solve(
     sets: Sequence[_Set], start: dict[str, float], weights: dict[str, float], settings: Settings
 ) -> dict[str, float]:
     """Minimise the mean negative log-likelihood of the true candidates, and the penalty."""
+    sets = [item for item in sets if len(item.rows) > 1]
     names = sorted({name for item in sets for row in item.rows for name in row} | set(start))
-    column = {name: index for index, name in enumerate(names)}
-    matrices = [
-        (_matrix(item.rows, column), np.array(item.stands)) for item in sets if len(item.rows) > 1
-    ]
     origin = np.array([start.get(name, 0.0) for name in names])
     first = np.array([weights.get(name, 0.0) for name in names])
+    if not sets:
+        return dict(start)
+    matrix = _matrix(sets, {name: index for index, name in enumerate(names)})
+    stands = np.concatenate([np.array(item.stands) for item in sets])
+    lengths = np.array([len(item.rows) for item in sets])
+    begins = np.concatenate([[0], np.cumsum(lengths)[:-1]])
+    true = np.asarray(matrix[begins].sum(axis=0)).ravel()
 
     def loss(x: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        value, slope = 0.0, np.zeros_like(x)
-        for matrix, stands in matrices:
-            scores = matrix @ x + stands
-            top = scores.max()
-            shares = np.exp(scores - top)
-            total = shares.sum()
-            value += top + np.log(total) - scores[0]
-            slope += (shares / total) @ matrix - matrix[0]
-        count = max(1, len(matrices))
+        scores = matrix @ x + stands
+        top = np.maximum.reduceat(scores, begins)
+        shares = np.exp(scores - np.repeat(top, lengths))
+        totals = np.add.reduceat(shares, begins)
+        value = float(np.sum(top + np.log(totals) - scores[begins]))
+        slope = matrix.T @ (shares / np.repeat(totals, lengths)) - true
         gap = x - origin
         penalty = settings.penalty
-        return value / count + penalty * float(gap @ gap) / 2, slope / count + penalty * gap
+        return (
+            value / len(sets) + penalty * float(gap @ gap) / 2,
+            slope / len(sets) + penalty * gap,
+        )
 
     done = minimize(
         loss, first, jac=True, method="L-BFGS-B", options={"maxiter": settings.iterations}
     )
-    return {name: round(float(value), 5) for name, value in zip(names, done.x, strict=True)}
+    return {
+        name: round(float(value), 5)
+        for name, value in zip(names, done.x, strict=True)
+        if abs(value) > NEGLIGIBLE
+    }
 
 
-def _matrix(rows: Sequence[Features], column: dict[str, int]) -> NDArray[np.float64]:
-    made = np.zeros((len(rows), len(column)))
-    for index, row in enumerate(rows):
-        for name, value in row.items():
-            made[index, column[name]] = value
-    return made
+NEGLIGIBLE = 1e-4
+"""Weights below it are left out."""
+
+
+def _matrix(sets: Sequence[_Set], column: dict[str, int]) -> csr_matrix:
+    """Return the features of all rows, one below the other."""
+    values, columns, ends = list[float](), list[int](), [0]
+    for item in sets:
+        for row in item.rows:
+            values += row.values()
+            columns += (column[name] for name in row)
+            ends.append(len(values))
+    return csr_matrix((values, columns, ends), shape=(len(ends) - 1, len(column)))

@@ -96,12 +96,19 @@ class PatternLibrary:
         """Return the library of the tasks whose base is older than a date."""
         return self.only(t for t, d in self.dates.items() if d is not None and d < date)
 
-    def pruned(self, *, least: int = 2, most: int = 1500) -> "PatternLibrary":
-        """Return the library with the patterns that ``least`` tasks or more show, at most ``most``.
+    def pruned(self, *, least: int = 2, most: int = 1500, small: int = 4) -> "PatternLibrary":
+        """Return the library with the patterns that enough tasks show, at most ``most``.
+
+        Enough are ``least``, or one for a pattern of at most ``small`` nodes and holes, which says
+        so little that it can hardly be of one task only.
 
         The commonest stay; of equals those with the smaller key, so that it is the same everywhere.
         """
-        shown = [key for key, counts in self.counts.items() if counts.tasks >= least]
+        shown = [
+            key
+            for key, counts in self.counts.items()
+            if counts.tasks >= least or self.patterns[key].size <= small
+        ]
         kept = set(sorted(shown, key=lambda key: (-self.counts[key].tasks, key))[:most])
         tasks = {t: tuple(r for r in rows if r.key in kept) for t, rows in self.tasks.items()}
         patterns = {key: p for key, p in self.patterns.items() if key in kept}

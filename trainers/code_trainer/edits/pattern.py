@@ -63,6 +63,13 @@ class Pattern:
         """Nodes and holes of both sides."""
         return template.weight(self.before) + template.weight(self.after)
 
+    @cached_property
+    def loses(self) -> bool:
+        """Whether nothing is left of what stood there."""
+        if self.kind == "delete":
+            return True
+        return not any(hole.kind in ("e", "sub", "swap") for hole in template.holes(self.after))
+
     def to_json(self) -> dict[str, Any]:
         """The pattern as a JSON document."""
         kind, where, before, after = self._parts()

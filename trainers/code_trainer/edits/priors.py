@@ -5,19 +5,23 @@ slot's filling, so that the search can give candidates in order without making a
 weights are learned (``learning.py``); where none were, the order is that of the pattern's keys.
 """
 
+import ast
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import log
 from pathlib import Path
 
+from trainers.code_trainer.edits.choice import Features
 from trainers.code_trainer.edits.instantiate import Cell, Fillings
 from trainers.code_trainer.edits.library import PatternLibrary
 from trainers.code_trainer.edits.pattern import Pattern
-from trainers.code_trainer.edits.program import Site
-from trainers.code_trainer.edits.slots import Features
+from trainers.code_trainer.edits.program import Program, Site
 from trainers.code_trainer.edits.spectrum import Spectrum
-from trainers.code_trainer.edits.template import Hole, Tree, Value
+from trainers.code_trainer.edits.template import Literal, Tree, root
+from trainers.code_trainer.edits.tree import Path as NodePath
+from trainers.code_trainer.edits.tree import size
+from trainers.code_trainer.edits.types import CALLS, alike, type_of
 from trainers.errors import CheckpointError
 
 SMOOTHING = 4.0
@@ -41,6 +45,15 @@ START = {
     "expr.share": 1.0,
     "sub.share": 1.0,
     "pattern.size": -0.2,
+    "made.share": 1.0,
+    "made.inner": 0.5,
+    "made.word": 0.5,
+    "swap.share": 1.0,
+    "kwarg.share": 1.0,
+    "type.other": -1.0,
+    "type.tree.other": -1.0,
+    "cell.lost.stmt": -0.7,
+    "cell.lost.expr": -0.5,
 }
 """Weights that learning starts from: plain probabilities, and trust in the spectrum."""
 
@@ -83,15 +96,17 @@ class Priors:
 
 @dataclass
 class Evidence:
-    """What the features are computed from: the library's counts and the program's spectrum."""
+    """What the features are computed from: the library's counts, the program and its spectrum."""
 
     library: PatternLibrary
+    program: Program | None = None
     spectrum: Spectrum | None = None
+    _types: dict[NodePath, str] = field(default_factory=dict)
 
     def pattern(self, pattern: Pattern) -> Features:
         """Return what speaks for a pattern by itself."""
         counts = self.library.counts[pattern.key]
-        before, after = _root(pattern.before), _root(pattern.after)
+        before, after = root(pattern.before), root(pattern.after)
         return {
             "pattern.count": log(counts.tasks / max(1, len(self.library.tasks))),
             "pattern.size": float(pattern.size),
@@ -118,12 +133,38 @@ class Evidence:
 
     def cell(self, pattern: Pattern, site: Site) -> Features:
         """Return what speaks for a pattern at a place."""
+        name = "" if site.node is None else type(site.node).__name__
+        return {**self.habit(pattern, site.context, name), **self.loss(pattern, site)}
+
+    def habit(self, pattern: Pattern, context: str, node: str) -> Features:
+        """Return what past fixes say of a pattern in a context, at a type of node ("": none)."""
         library, counts = self.library, self.library.counts[pattern.key]
-        name = type(site.node).__name__ if site.node is not None else ""
-        features = {"cell.context": _lift(counts.contexts, library.contexts, site.context)}
-        if name:
-            features["cell.node"] = _lift(counts.nodes, library.nodes, name)
+        features = {
+            "cell.context": _lift(counts.contexts, library.contexts, context),
+            f"cell.{context}>{root(pattern.after)}": 1.0,
+        }
+        if node:
+            features["cell.node"] = _lift(counts.nodes, library.nodes, node)
         return features
+
+    def loss(self, pattern: Pattern, site: Site) -> Features:
+        """Return what is lost of what stands at a place, and whether the types are alike."""
+        features: Features = {}
+        if site.node is None:
+            return features
+        if pattern.loses:
+            features[f"cell.lost.{site.category}"] = log(size(site.node))
+            features["cell.lost.names"] = float(site.names)
+        if isinstance(site.node, ast.expr) and isinstance(pattern.after, Tree):
+            features[f"type.tree.{alike(_tree_type(pattern.after), self._type(site))}"] = 1.0
+        return features
+
+    def _type(self, site: Site) -> str:
+        if self.program is None:
+            return ""
+        if site.path not in self._types:
+            self._types[site.path] = type_of(site.node, self.program.types(site))
+        return self._types[site.path]
 
     def whole(self, cell: Cell, fillings: Fillings) -> Features:
         """Return all features of a filled cell, summed."""
@@ -137,15 +178,23 @@ class Evidence:
         return total
 
 
+def _tree_type(after: Tree) -> str:
+    """Return the type of what a pattern puts in place, as far as its root tells."""
+    value = dict(after.fields)
+    if after.type == "Call" and isinstance(func := value.get("func"), Tree) and func.fields:
+        name = func.fields[0][1]
+        return CALLS.get(name.value, "") if isinstance(name, Literal) else ""
+    if after.type == "UnaryOp":
+        return "bool" if value.get("op") == Tree("Not") else "int"
+    return _TREES.get(after.type, "")
+
+
+_TREES = {"Compare": "bool", "List": "list", "ListComp": "list", "Tuple": "tuple", "Dict": "dict"}
+
+
 def _lift(own: Mapping[str, int], overall: Mapping[str, int], name: str) -> float:
     """Return how much more often a pattern is seen with a name than edits are, as a logarithm."""
     total = sum(overall.values())
     share = (overall.get(name, 0) + 0.5) / (total + 0.5 * (len(overall) + 1))
     seen = (own.get(name, 0) + SMOOTHING * share) / (sum(own.values()) + SMOOTHING)
     return log(seen / share) / 3.0
-
-
-def _root(template: Value | None) -> str:
-    if isinstance(template, Tree):
-        return template.type
-    return f"{template.kind}:{template.type}" if isinstance(template, Hole) else ""

@@ -16,7 +16,9 @@ from trainers.code_trainer.edits.tree import (
     form,
     is_docstring,
     size,
+    walk,
 )
+from trainers.code_trainer.edits.types import Types, types_in
 
 _LISTS = {
     "Call": ("args", "keywords"),
@@ -60,6 +62,12 @@ class Site:
         return f"{type(self.parent).__name__}.{self.field}"
 
     @cached_property
+    def names(self) -> int:
+        """How many different names the node has."""
+        found = walk(self.node) if self.node is not None else ()
+        return len({node.id for _, node in found if isinstance(node, ast.Name)})
+
+    @cached_property
     def category(self) -> str:
         """The kind of place."""
         if self.node is not None:
@@ -74,16 +82,24 @@ class Program:
         source: the text.
         functions: qualified names that edits are confined to; None for all of the file.
         issue: the words of the task, constants can come from there.
+        types: of names, where they are known from elsewhere, as from the arguments of tests.
 
     Raises:
         SyntaxError: the text is no Python of this version.
     """
 
     def __init__(
-        self, source: str, *, functions: Iterable[str] | None = None, issue: str = ""
+        self,
+        source: str,
+        *,
+        functions: Iterable[str] | None = None,
+        issue: str = "",
+        types: Types | None = None,
     ) -> None:
         self.source = source
         self.issue = issue
+        self._given = dict(types or {})
+        self._types: dict[Path, Types] = {}
         self.tree = ast.parse(source)
         self.scopes = Scopes(self.tree)
         self._wanted = None if functions is None else frozenset(functions)
@@ -152,6 +168,14 @@ class Program:
             if isinstance(node, ast.expr) and 2 <= size(node) <= 12 and _loaded(node):
                 found.setdefault(site.function_path, {}).setdefault(form(node), node)
         return {path: list(nodes.values()) for path, nodes in found.items()}
+
+    def types(self, site: Site) -> Types:
+        """Return the types of the variables of the function around a site, as far as known."""
+        known = self._types.get(site.function_path)
+        if known is None:
+            known = {**self._given, **types_in(self.function_node(site))}
+            self._types[site.function_path] = known
+        return known
 
     def function_node(self, site: Site) -> ast.AST:
         """Return the function around a site; the module where there is none."""

@@ -1,8 +1,8 @@
 """The candidates of a program in order: the likeliest first, made only as they are asked for."""
 
 import heapq
-from collections.abc import Iterable, Iterator
-from math import log, prod
+from collections.abc import Callable, Iterable, Iterator
+from math import inf, log, prod
 from random import Random
 
 from trainers.code_trainer.edits.instantiate import (
@@ -26,6 +26,9 @@ from trainers.code_trainer.edits.spectrum import Spectrum
 from trainers.code_trainer.edits.template import Hole, Tree
 from trainers.code_trainer.edits.tree import form
 
+PROBED, SLACK = 3, 0.5
+"""Places where the fillings of a kind of slot are looked at, and how much better others may be."""
+
 
 class Ranking:
     """Orders the candidates of programs by learned priors.
@@ -42,7 +45,8 @@ class Ranking:
         self.library, self.priors = library, priors
         self._reweigh = reweigh
         self._groups: dict[str, list[tuple[Pattern, float]]] = {}
-        evidence = Evidence(library)
+        self._habits: dict[tuple[str, str, str], float] = {}
+        self._evidence = evidence = Evidence(library)
         for key in sorted(library.patterns):
             pattern = library.patterns[key]
             score = priors.score(evidence.pattern(pattern))
@@ -75,12 +79,22 @@ class Ranking:
         """
         opened = _Cells(self, program, spectrum).open(program.sites)
         drawn = random.choices(opened, k=count) if opened else []
-        return [item.drawn(random, len(opened) / count) for item in drawn]
+        found = [item.drawn(random, len(opened) / count) for item in drawn]
+        return [one for one in found if one is not None]
 
     def groups(self, site: Site) -> Iterator[tuple[Pattern, float]]:
         """Give the patterns that could fit at a place, with their own scores."""
         for place in _places(site):
             yield from self._groups.get(place, ())
+
+    def habit(self, pattern: Pattern, site: Site) -> float:
+        """Return what past fixes say of a pattern at a kind of place; computed once for each."""
+        node = "" if site.node is None else type(site.node).__name__
+        key = (pattern.key, site.context, node)
+        if key not in self._habits:
+            features = self._evidence.habit(pattern, site.context, node)
+            self._habits[key] = self.priors.score(features)
+        return self._habits[key]
 
     def extra(self, site: Site, pattern: Pattern) -> float:
         """Return what circuits and constraints add."""
@@ -104,14 +118,18 @@ def fixed_order(library: PatternLibrary, program: Program, *, seed: int = 0) -> 
 
 
 class _Open:
-    """A cell whose fillings are being given; ``bound``: the score of the next, None at the end."""
+    """A cell whose fillings are being given; ``bound``: the score of the next, None at the end.
+
+    What can fill its slots is asked for when the cell comes to the front; before that ``bound`` is
+    a guess from above, since most cells of a program never come there.
+    """
 
     def __init__(
-        self, program: Program, cell: Cell, number: int, base: float, lists: list[Scored]
+        self, program: Program, cell: Cell, number: int, base: float, ask: "_Ask", bound: float
     ) -> None:
         self._program, self._cell, self._number, self._base = program, cell, number, base
-        self._lists = lists
-        self.bound: float | None = base + sum(items[0][0] for items in lists)
+        self._ask = ask
+        self.bound: float | None = bound
         self._fillings: Iterator[tuple[float, Fillings]] | None = None
         self._next: tuple[float, Fillings] | None = None
 
@@ -119,23 +137,35 @@ class _Open:
         mine, theirs = self.bound or 0.0, other.bound or 0.0
         return (-mine, self._number) < (-theirs, other._number)
 
-    def drawn(self, random: Random, share: float) -> tuple[float, Cell, Fillings]:
+    def drawn(self, random: Random, share: float) -> tuple[float, Cell, Fillings] | None:
         """Return a filling drawn at random; ``share``: of the cells that this one stands for."""
-        chosen = [random.choice(items)[1] for items in self._lists]
-        count = min(MOST_FILLINGS, prod(len(items) for items in self._lists))
+        lists = self._ask(self._cell)
+        if not all(lists):
+            return None
+        chosen = [random.choice(items)[1] for items in lists]
+        count = min(MOST_FILLINGS, prod(len(items) for items in lists))
         fillings = tuple(zip(self._cell.pattern.slots, chosen, strict=True))
         return log(max(1.0, share * count)), self._cell, fillings
 
     def take(self) -> Candidate | None:
-        """Return the next candidate, None where its filling makes no sense there."""
+        """Return the next candidate, None where there is none yet or it makes no sense there."""
         if self._fillings is None:
-            self._fillings = filled(self._cell, self._lists)
-            self._next = next(self._fillings)
+            lists = self._ask(self._cell)
+            self._fillings = filled(self._cell, lists) if all(lists) else iter(())
+            self._advance()
+            return None
         assert self._next is not None
         score, fillings = self._next
+        self._advance()
+        return candidate(self._program, self._cell, fillings, self._base + score)
+
+    def _advance(self) -> None:
+        assert self._fillings is not None
         self._next = next(self._fillings, None)
         self.bound = None if self._next is None else self._base + self._next[0]
-        return candidate(self._program, self._cell, fillings, self._base + score)
+
+
+_Ask = Callable[[Cell], list[Scored]]
 
 
 class _Cells:
@@ -143,33 +173,49 @@ class _Cells:
 
     def __init__(self, ranking: Ranking, program: Program, spectrum: Spectrum | None) -> None:
         self._ranking, self._program = ranking, program
-        self._evidence = Evidence(ranking.library, spectrum)
+        self._evidence = Evidence(ranking.library, program, spectrum)
         self._slots = Slots(program, ranking.library.words)
         self._scored: dict[tuple[object, ...], Scored] = {}
+        self._seen_best: dict[tuple[str, str, bool], list[float]] = {}
 
     def open(self, sites: Iterable[Site]) -> list[_Open]:
         """Return all cells at some places."""
         found: list[_Open] = []
         score = self._ranking.priors.score
-        for site in sites:
-            base = score(self._evidence.site(site))
+        bases = [(score(self._evidence.site(site)), site) for site in sites]
+        for base, site in sorted(bases, key=lambda item: -item[0]):
             for pattern, own in self._ranking.groups(site):
                 cell = fits(pattern, site)
-                if cell is None:
-                    continue
-                lists = [self._choices(site, hole) for hole in pattern.slots]
-                if all(lists):
-                    here = score(self._evidence.cell(pattern, site))
-                    total = base + own + here + self._ranking.extra(site, pattern)
-                    found.append(_Open(self._program, cell, len(found), total, lists))
+                if cell is not None:
+                    here = score(self._evidence.loss(pattern, site))
+                    here += self._ranking.habit(pattern, site) + self._ranking.extra(site, pattern)
+                    total = base + own + here
+                    bound = total + sum(self._best(site, hole, pattern) for hole in pattern.slots)
+                    found.append(_Open(self._program, cell, len(found), total, self._lists, bound))
         return found
 
-    def _choices(self, site: Site, hole: Hole) -> Scored:
-        key = (site.path, site.node is None, hole.kind, hole.type)
+    def _lists(self, cell: Cell) -> list[Scored]:
+        """What can fill each slot of a cell, best first."""
+        after = cell.pattern.after
+        return [self._choices(cell.site, hole, hole == after) for hole in cell.pattern.slots]
+
+    def _best(self, site: Site, hole: Hole, pattern: Pattern) -> float:
+        """Guess from above what the best filling of a slot scores, from the likeliest places."""
+        key = (hole.kind, hole.type, hole == pattern.after)
+        seen = self._seen_best.setdefault(key, [])
+        if len(seen) < PROBED:
+            choices = self._choices(site, hole, hole == pattern.after)
+            if choices:
+                seen.append(choices[0][0])
+            return choices[0][0] if choices else -inf
+        return max(seen) + SLACK
+
+    def _choices(self, site: Site, hole: Hole, root: bool) -> Scored:
+        key = (site.path, site.node is None, hole.kind, hole.type, root)
         known = self._scored.get(key)
         if known is None:
             score = self._ranking.priors.score
-            known = [(score(c.features), c) for c in self._slots.choices(site, hole)]
+            known = [(score(c.features), c) for c in self._slots.choices(site, hole, root)]
             known = sorted(known, key=lambda item: -item[0])
             self._scored[key] = known
         return known

@@ -9,72 +9,30 @@ import ast
 import builtins
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import replace
+from difflib import SequenceMatcher
 from math import log
 from typing import Any, cast
 
+from trainers.code_trainer.edits.choice import Choice, Features, Words
+from trainers.code_trainer.edits.new_expressions import NewExpressions, swapped
 from trainers.code_trainer.edits.program import Program, Site
 from trainers.code_trainer.edits.scope import Known
-from trainers.code_trainer.edits.template import Filling, Hole, category
-from trainers.code_trainer.edits.tree import OPERATORS, Path, form, size, walk
-
-Features = dict[str, float]
-Words = Mapping[tuple[str, str, str], int]
-"""How often (slot kind, type, value) was seen in fixes."""
+from trainers.code_trainer.edits.template import Hole, category
+from trainers.code_trainer.edits.tree import Path, form, size, walk
+from trainers.code_trainer.edits.types import alike, type_of
+from trainers.code_trainer.edits.vocabulary import (
+    OPERATOR_CHOICES,
+    PLAIN_BUILTINS,
+    PLAIN_METHODS,
+    SMALL,
+    members,
+    parameters,
+)
 
 MOST_NAMES, MOST_WORDS, MOST_EXPRESSIONS = 16, 40, 24
-_OPERATORS: dict[str, tuple[type[ast.AST], ...]] = {
-    "operator": (
-        ast.Add,
-        ast.Sub,
-        ast.Mult,
-        ast.Div,
-        ast.FloorDiv,
-        ast.Mod,
-        ast.Pow,
-        ast.BitAnd,
-        ast.BitOr,
-        ast.BitXor,
-        ast.LShift,
-        ast.RShift,
-    ),
-    "cmpop": (
-        ast.Eq,
-        ast.NotEq,
-        ast.Lt,
-        ast.LtE,
-        ast.Gt,
-        ast.GtE,
-        ast.Is,
-        ast.IsNot,
-        ast.In,
-        ast.NotIn,
-    ),
-    "boolop": (ast.And, ast.Or),
-    "unaryop": (ast.Not, ast.USub, ast.Invert, ast.UAdd),
-}
-_SMALL: dict[str, tuple[object, ...]] = {
-    "int": (0, 1, 2, -1, 3, 10),
-    "float": (0.0, 1.0, 0.5, 2.0),
-    "str": ("", " ", ",", "\n"),
-    "bool": (True, False),
-}
-
-
-@dataclass(frozen=True)
-class Choice:
-    """A filling of a slot, and its features."""
-
-    value: Filling
-    features: Features
-
-    @property
-    def text(self) -> str:
-        """The filling as a person reads it."""
-        if isinstance(self.value, OPERATORS):
-            return type(self.value).__name__
-        return self.value if isinstance(self.value, str) else ast.unparse(self.value)
+_BUILTIN_NAMES = frozenset(dir(builtins))
 
 
 class Slots:
@@ -90,7 +48,8 @@ class Slots:
         self._words = words
         self._known: dict[tuple[object, ...], list[Choice]] = {}
         self._read: dict[Path, tuple[list[object], Counter[str]]] = {}
-        self._words_of: dict[str, list[tuple[str, int]]] = {}
+        self._new = NewExpressions(words, self._plain, self.choices)
+        self._frequent_words: dict[str, list[tuple[str, int]]] = {}
         self._kinds = {
             "name": self._names,
             "const": self._constants,
@@ -99,21 +58,66 @@ class Slots:
             "op": self._operators,
             "expr": self._expressions,
             "sub": self._parts,
+            "made": self._new.of,
+            "swap": lambda site, _: swapped(site),
+            "kwarg": self._keywords,
         }
 
-    def choices(self, site: Site, hole: Hole) -> list[Choice]:
-        """Return what can fill a slot at a place, in a fixed order."""
-        key = (site.path, site.node is None, hole.kind, hole.type)
+    def choices(self, site: Site, hole: Hole, root: bool = False) -> list[Choice]:
+        """Return what can fill a slot at a place, in a fixed order.
+
+        Args:
+            site: the place.
+            hole: the slot.
+            root: it takes the whole place of what was there, so that its type should be alike.
+        """
+        key: tuple[object, ...] = (site.path, site.node is None, hole.kind, hole.type)
         if key not in self._known:
-            found = list(self._kinds[hole.kind](site, hole.type))
-            share = -log(max(1, len(found)))
-            for choice in found:
-                choice.features[f"{hole.kind}.share"] = share
-            self._known[key] = found
+            if hole.kind == "made":  # what is replaced has no say: one list for a whole statement
+                site, kept = replace(site, node=None), site
+                shared = (id(site.statement), self._in_scope(site), hole.type)
+                self._known[key] = self._shared(shared, site, hole)
+                site = kept
+            else:
+                self._known[key] = self._found(site, hole)
+        if not root or not isinstance(site.node, ast.expr):
+            return self._known[key]
+        if (*key, root) not in self._known:
+            self._known[(*key, root)] = [self._typed(c, site, hole) for c in self._known[key]]
+        return self._known[(*key, root)]
+
+    def _shared(self, key: tuple[object, ...], site: Site, hole: Hole) -> list[Choice]:
+        if key not in self._known:
+            self._known[key] = self._found(site, hole)
         return self._known[key]
 
+    def _plain(self, site: Site, hole: Hole) -> Iterator[Choice]:
+        """Give the choices without what depends on how many there are."""
+        return self._kinds[hole.kind](site, hole.type)
+
+    def _found(self, site: Site, hole: Hole) -> list[Choice]:
+        found = list(self._plain(site, hole))
+        share = -log(max(1, len(found)))
+        for choice in found:
+            choice.features[f"{hole.kind}.share"] = share
+        return found
+
+    def _in_scope(self, site: Site) -> frozenset[str]:
+        return frozenset(self._program.scopes.visible(site.path))
+
+    def _typed(self, choice: Choice, site: Site, hole: Hole) -> Choice:
+        """Return a choice with what its type says beside the type of what it replaces."""
+        if isinstance(choice.value, str):
+            return choice
+        known = self._program.types(site)
+        new, old = type_of(choice.value, known), type_of(site.node, known)
+        features = {**choice.features, f"type.{alike(new, old)}": 1.0}
+        features[f"{hole.kind}.for.{type(site.node).__name__}"] = 1.0
+        return Choice(choice.value, features)
+
     def _names(self, site: Site, _: str) -> Iterator[Choice]:
-        near = _loads(site.statement)
+        near, types = _loads(site.statement), self._program.types(site)
+        old = type_of(site.node, types)
         replaced = site.node.id if isinstance(site.node, ast.Name) else ""
         visible = self._program.scopes.visible(site.path).values()
         bound = [name for name in visible if name.name != replaced]
@@ -121,7 +125,9 @@ class Slots:
             key=lambda n: (n.kind in ("function", "import", "global"), abs(n.line - site.line))
         )
         for known in bound[:MOST_NAMES]:
-            yield Choice(ast.Name(known.name, ast.Load()), _name_features(known, site, near))
+            features = _name_features(known, site, near)
+            features[f"name.type.{alike(types.get(known.name, ''), old)}"] = 1.0
+            yield Choice(ast.Name(known.name, ast.Load()), features)
 
     def _constants(self, site: Site, kind: str) -> Iterator[Choice]:
         old = site.node.value if isinstance(site.node, ast.Constant) else None
@@ -141,7 +147,7 @@ class Slots:
         if type(old).__name__ == kind:
             yield from _neighbours(old)
         yield from (("function", value) for value in self._of_function(site)[0])
-        yield from (("small", value) for value in _SMALL.get(kind, ()))
+        yield from (("small", value) for value in SMALL.get(kind, ()))
         if kind == "str":
             quoted = re.findall(r"'([^'\n]{1,30})'|\"([^\"\n]{1,30})\"", self._program.issue)
             yield from (("issue", one or other) for one, other in quoted[:30])
@@ -151,7 +157,7 @@ class Slots:
 
     def _builtins(self, site: Site, _: str) -> Iterator[Choice]:
         replaced = site.node.id if isinstance(site.node, ast.Name) else ""
-        for word, _count in self._frequent("builtin"):
+        for word in dict.fromkeys([*(w for w, _ in self._frequent("builtin")), *PLAIN_BUILTINS]):
             if word != replaced:
                 features = {"builtin.word": self._frequency("builtin", "", word)}
                 yield Choice(ast.Name(word, ast.Load()), features)
@@ -159,10 +165,15 @@ class Slots:
     def _attributes(self, site: Site, _: str) -> Iterator[Choice]:
         own = self._of_function(site)[1]
         replaced = site.node.attr if isinstance(site.node, ast.Attribute) else ""
-        for word in dict.fromkeys([*own, *(w for w, _ in self._frequent("attr"))]):
+        known = members(site)
+        words = [*known, *own, *(w for w, _ in self._frequent("attr")), *PLAIN_METHODS]
+        for word in dict.fromkeys(words):
             if word != replaced:
                 features = {"attr.word": self._frequency("attr", "", word)}
                 features["attr.function"] = float(word in own)
+                features["attr.member"] = float(word in known)
+                features["attr.method"] = float(word in PLAIN_METHODS)
+                features["attr.like"] = _likeness(word, replaced) if replaced else 0.0
                 yield Choice(word, features)
 
     def _of_function(self, site: Site) -> tuple[list[object], Counter[str]]:
@@ -178,9 +189,16 @@ class Slots:
             self._read[site.function_path] = (constants, attributes)
         return self._read[site.function_path]
 
+    def _keywords(self, site: Site, _: str) -> Iterator[Choice]:
+        call = site.parent if isinstance(site.parent, ast.Call) else site.node
+        given = {k.arg for k in call.keywords} if isinstance(call, ast.Call) else set()
+        for word in parameters(call):
+            if word not in given:
+                yield Choice(word, {"kwarg.parameter": 1.0})
+
     def _operators(self, site: Site, kind: str) -> Iterator[Choice]:
         was = type(site.node).__name__ if site.category == kind else ""
-        for operator in _OPERATORS[kind]:
+        for operator in OPERATOR_CHOICES[kind]:
             name = operator.__name__
             if name != was:
                 value = f"{was}>{name}"
@@ -213,17 +231,18 @@ class Slots:
                 )
 
     def _frequent(self, kind: str) -> list[tuple[str, int]]:
-        if kind not in self._words_of:
+        if kind not in self._frequent_words:
             found = [(value, n) for (k, _, value), n in self._words.items() if k == kind]
             found.sort(key=lambda item: (-item[1], item[0]))
-            self._words_of[kind] = found[:MOST_WORDS]
-        return self._words_of[kind]
+            self._frequent_words[kind] = found[:MOST_WORDS]
+        return self._frequent_words[kind]
 
     def _frequency(self, kind: str, type_name: str, value: str) -> float:
         return log(1 + self._words.get((kind, type_name, value), 0))
 
 
-_BUILTIN_NAMES = frozenset(dir(builtins))
+def _likeness(word: str, other: str) -> float:
+    return SequenceMatcher(None, word, other).ratio()
 
 
 def _loads(node: ast.AST | None) -> frozenset[str]:

@@ -117,6 +117,13 @@ def holes(template: Value | None) -> list[Hole]:
     return list(found)
 
 
+def root(template: Value | None) -> str:
+    """Name what a template begins with."""
+    if isinstance(template, Tree):
+        return template.type
+    return f"{template.kind}:{template.type}" if isinstance(template, Hole) else ""
+
+
 def weight(template: Value | None) -> int:
     """Count the nodes and holes of a template."""
     if template is None:
@@ -205,10 +212,15 @@ def text(template: Value | None) -> str:
     return shown
 
 
+_TYPED = ("w", "made", "const")
+
+
 def _readable(value: Value) -> Any:
     if isinstance(value, Hole):
-        name = f"${value.kind}{value.index}" + (f":{value.type}" if value.kind == "w" else "")
-        if value.kind == "attr" or (value.type == "str" and value.kind == "w"):
+        name = f"${value.kind}{value.index}" + (
+            f":{value.type}" if value.type and value.kind in _TYPED else ""
+        )
+        if value.kind in ("attr", "kwarg") or (value.type == "str" and value.kind == "w"):
             return name
         if value.type in _SHOWN:
             return _SHOWN[value.type][0]()

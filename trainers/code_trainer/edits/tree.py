@@ -97,6 +97,11 @@ def bare(node: ast.AST) -> ast.AST:
     return twin
 
 
+def put(root: ast.AST, path: Path, node: ast.AST) -> ast.AST:
+    """Return a tree with one node replaced; see :func:`changed`."""
+    return changed(root, path, lambda _: node)
+
+
 def changed(root: ast.AST, path: Path, change: Callable[[ast.AST], ast.AST]) -> ast.AST:
     """Return a tree with one node changed; all that is not on the path is shared with ``root``."""
     if not path:
