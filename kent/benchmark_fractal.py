@@ -53,6 +53,7 @@ def in_lines(document: Json) -> list[str]:
         "",
         f"real Python: {python['pass_loop']['n']} problems of {python['problem_set']}, protocol "
         f"{python['protocol']}, {python['generator']}",
+        *(f"  {note}" for note in python["notes"]),
         f"  {'pass@1 of a sample':34}{_percent(python['pass1'])}",
         f"  {'resampling at equal budget':34}{_percent(python['resample_equal_budget'])}",
         f"  {'the loop':34}{_percent(python['pass_loop'])}",

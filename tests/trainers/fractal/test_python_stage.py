@@ -165,3 +165,14 @@ def test_an_edit_that_passes_what_is_seen_does_not_end_the_search(tmp_path):
     assert all(
         {step["arm"] for step in row.trace["steps"]} >= {"edit", "resample"} for row in loops
     )
+
+
+def test_a_protocol_that_runs_no_test_before_the_choice_says_why_nothing_is_repaired(tmp_path):
+    seed = SETTINGS.critic.model_copy(update={"protocol": "seed"})
+    context = prepared(tmp_path, SETTINGS.model_copy(update={"critic": seed}))
+    found = run(context, Coder({}), practise=False)
+    assert found["figures"]["pass_loop"]["n"] == 0
+    (note,) = found["notes"]
+    assert "protocol seed" in note and "visible1" in note
+    shown = run(replace(context, settings=SETTINGS), Coder({}), practise=False)
+    assert shown["notes"] == []

@@ -1,6 +1,6 @@
 """The Python half of a round: practice on train problems, the loop measured on test problems."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from memory.records import ProblemRow
@@ -17,6 +17,12 @@ from trainers.generators.pooled import PooledGenerator
 from trainers.problem_sets import ProblemSets, derived_seed
 from trainers.samples import SampleSource
 from trainers.stage import StageContext
+from trainers.visible import visible_tests
+
+_NOTHING_VISIBLE = (
+    "nothing was repaired: protocol {} runs no test before the choice is made, and a repair starts "
+    'from a test that failed; set critic.protocol to "visible1"'
+)
 
 
 def run_python(
@@ -65,7 +71,12 @@ def run_python(
         "generator": generator.id,
         "protocol": source.protocol,
         "problem_set": sets.source,
+        "notes": [] if any(_visible(problems, kind)) else [_NOTHING_VISIBLE.format(kind)],
     }
+
+
+def _visible(problems: Sequence[ProblemRow], kind: str) -> Iterator[bool]:
+    return (visible_tests(problem, kind) is not None for problem in problems)
 
 
 def test_problems(problems: Sequence[ProblemRow], count: int) -> list[ProblemRow]:
