@@ -7,8 +7,8 @@ from kent.config import KentConfig
 
 STAGE = "trainers.ctm.benchmark:CTMBenchmark"
 _PERCENT = (
-    "fix_accuracy", "executed_fix_accuracy", "clean_kept", "token_accuracy", "lexeme_accuracy",
-    "lexeme_accuracy_copy", "localisation_acc1",
+    "fix_accuracy", "executed_fix_accuracy", "executed_fix_accuracy_proposer", "clean_kept",
+    "token_accuracy", "lexeme_accuracy", "lexeme_accuracy_copy", "localisation_acc1",
 )  # fmt: skip
 _NUMBERS = ("ece", "auroc", "auroc_certainty", "samples_per_s")
 _BUDGETS = {"equal_seconds": "equal seconds", "equal_samples": "equal samples"}

@@ -4,12 +4,13 @@ The fractal loop gets learned edits from the code trainer's memory, and the crit
 programs that pass.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
+from kent.ctm_editor import CTMEditor, open_ctm
 from memory.records import ProblemRow, SampleRow
 from memory.store import Store
 from sandbox import Sandbox, Verdict, Word, tests_to_json
@@ -28,7 +29,8 @@ from trainers.critic.model import Critic
 from trainers.critic.solve import pick
 from trainers.critic.sources import Engines, version_source
 from trainers.fractal.python.localise import Evidence
-from trainers.fractal.python.partners import Chooser, EditorOf, Partners
+from trainers.fractal.python.partners import Chooser, Editor, EditorOf, Partners
+from trainers.fractal.python.patches import CTM, EDIT
 from trainers.fractal.python.program import PythonProgram
 from trainers.fractal.stage import FractalStage
 from trainers.generators.prompts import protocol_id
@@ -62,7 +64,7 @@ class PatternEditor:
 
 
 def open_editor(context: StageContext) -> EditorOf:
-    """Editors over what the code trainer has learned; none before it has mined a fix.
+    """Editors over what the code trainer and the CTM have learned; none before they have.
 
     The repair pairs of the critic's samples are mined first, so that this round's serve already.
     """
@@ -73,12 +75,16 @@ def open_editor(context: StageContext) -> EditorOf:
 
 
 def editors(store: Store, state_dir: Path) -> EditorOf:
-    """Editors over the patterns that are in a store; nothing is written."""
+    """Editors over the patterns that are in a store, and the CTM in use; nothing is written."""
+    makers: dict[str, Callable[[], Editor]] = {}
     library = usable(recall_library(store))
-    if not library.patterns:
-        return lambda: None
-    ranking = Ranking(library, _priors(store, state_dir))
-    return lambda: PatternEditor(ranking)
+    if library.patterns:
+        ranking = Ranking(library, _priors(store, state_dir))
+        makers[EDIT] = lambda: PatternEditor(ranking)
+    ctm = open_ctm(store, state_dir)
+    if ctm is not None:
+        makers[CTM] = lambda: CTMEditor(*ctm)
+    return lambda: {arm: make() for arm, make in makers.items()}
 
 
 @dataclass(frozen=True)

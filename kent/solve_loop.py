@@ -1,6 +1,6 @@
 """The repair loop of ``kent solve``: what no sample passes is localised and rendered again."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from trainers.fractal.loop import Budget, Loop, LoopSettings, Step
 from trainers.fractal.python.domain import PythonDomain, PythonTask
 from trainers.fractal.python.loops import PythonOutcome
 from trainers.fractal.python.partners import Editor
-from trainers.fractal.python.patches import EDIT
+from trainers.fractal.python.patches import EDITS
 from trainers.fractal.python.practice import DOMAIN
 from trainers.fractal.python.program import PythonProgram
 from trainers.generators.base import Generator, SamplingParams
@@ -62,17 +62,17 @@ def mend(
         GeneratorError: the generator failed.
     """
     python = config.fractal.python
-    settings = LoopSettings(python.flood, python.local, python.tries, frozenset({EDIT}))
+    settings = LoopSettings(python.flood, python.local, python.tries, frozenset(EDITS))
     flooded = [PythonProgram(row.code, tokens=row.tokens, logprob=row.logprob) for row in samples]
     spent = sum(row.tokens for row in samples)
-    editor, chooser = _memory(config)
+    found, chooser = _memory(config)
     with PooledGenerator(generator) as pool:
         domain = PythonDomain(
             pool, sandbox, config.critic.protocol,
             SamplingParams(
                 config.generator.temperature, config.generator.top_p, config.generator.max_tokens
             ),
-            editor=editor, arms_wanted=python.arms,
+            editors=found, arms_wanted=python.arms,
         )  # fmt: skip
         loop = Loop(domain, chooser, settings)
         task = PythonTask(problem, tests_from_json(problem.tests))
@@ -88,11 +88,11 @@ def mend(
     return Mended(made, trace, outcome.tokens - spent)
 
 
-def _memory(config: KentConfig) -> tuple[Editor | None, CircuitChooser]:
+def _memory(config: KentConfig) -> tuple[Mapping[str, Editor], CircuitChooser]:
     """Learned edits, and what is known of the arms; neither where there is no store."""
     path = config.state_dir / "kent.db"
     if not path.exists():
-        return None, CircuitChooser(DOMAIN, CircuitObserver())
+        return {}, CircuitChooser(DOMAIN, CircuitObserver())
     from kent.partners import editors
 
     with Store.open(path, read_only=True) as store:

@@ -179,7 +179,7 @@ class CodeConfig(Section):
     alpha: float = Field(0.05, gt=0, lt=1, description="of the promotion test")
 
 
-Arm = Literal["infill", "rest", "rewrite", "resample", "recall", "edit"]
+Arm = Literal["infill", "rest", "rewrite", "resample", "recall", "edit", "ctm"]
 
 
 class PythonLoopConfig(Section):
@@ -193,7 +193,8 @@ class PythonLoopConfig(Section):
     )
     seconds: float = Field(600, gt=0, le=86_400, description="for one problem")
     arms: tuple[Arm, ...] = Field(
-        ("infill", "rest", "rewrite", "resample", "recall", "edit"), description="ways to patch"
+        ("infill", "rest", "rewrite", "resample", "recall", "edit", "ctm"),
+        description="ways to patch",
     )
     parallel: int = Field(8, ge=1, le=256, description="problems that are worked on at once")
     problems_per_round: int = Field(

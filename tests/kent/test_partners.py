@@ -32,8 +32,8 @@ def store(tmp_path: Path):
         yield opened
 
 
-def test_without_patterns_there_is_no_editor(store, tmp_path):
-    assert editors(store, tmp_path)() is None
+def test_without_patterns_and_models_there_is_no_editor(store, tmp_path):
+    assert editors(store, tmp_path)() == {}
 
 
 def test_what_repair_pairs_teach_is_proposed_for_another_program(store, tmp_path):
@@ -51,10 +51,10 @@ def test_what_repair_pairs_teach_is_proposed_for_another_program(store, tmp_path
     remember_pairs(store, run)
     open_editor = editors(store, tmp_path)
     code = "def area(a, b):\n    return a + b\n"
-    first = open_editor().edits(code, "Area.", Evidence(), 400)
+    first = open_editor()["edit"].edits(code, "Area.", Evidence(), 400)
     assert "def area(a, b):\n    return a * b\n" in first
     assert len(set(first)) == len(first)
-    editor = open_editor()
+    editor = open_editor()["edit"]
     assert editor.edits(code, "Area.", Evidence(), 2) == first[:2]
     assert editor.edits(code, "Area.", Evidence(), 2) == first[2:4], "it goes on where it was"
     assert editor.edits("def broken(:", "", Evidence(), 5) == []

@@ -6,7 +6,7 @@ same test programs. Real bugs (QuixBugs, HumanEvalFix) are repaired and run in t
 
 import gc
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -20,7 +20,7 @@ from trainers.ctm.config import CTMConfig
 from trainers.ctm.curriculum import CurriculumStage
 from trainers.ctm.data.bugs_real import FILES
 from trainers.ctm.data.dataset import Dataset
-from trainers.ctm.data.grid import CTMGridEncoder
+from trainers.ctm.data.grid import CTMGridEncoder, GridError
 from trainers.ctm.evaluate import evaluate, held_out
 from trainers.ctm.figures import figures, nested
 from trainers.ctm.models import Kind, weights_without_embedding
@@ -34,6 +34,9 @@ from trainers.tasks.swe.types import SWETask
 
 _RATE = 1.5e-3
 _PACE_STEPS = 3  # timed before the run, to lay out the learning rate over its seconds
+PROPOSED = 32
+"""Programs that one real bug is edited to where visible tests choose."""
+
 _LONG_ENOUGH = 10_000_000  # samples: a schedule that no budget reaches the end of
 
 
@@ -135,6 +138,7 @@ class _Bench:
             )
             document = nested(figures(outcomes, seed=context.seed))
             document["executed_fix_accuracy"] = self._executed(repairer).to_json()
+            document["executed_fix_accuracy_proposer"] = self._proposed(repairer).to_json()
         document |= {
             "n": len(self.samples),
             "weights": weights_without_embedding(trainer.model),
@@ -208,26 +212,62 @@ class _Bench:
 
     def _executed(self, repairer: Repairer) -> Figure:
         """Of real bugs, the share whose most likely repair passes all tests; n 0 without data."""
+        encoder = self._encoder()
+        programs = [TextProgram.of(_broken(task), encoder) for task in self.real]
+        texts = [cast(TextProgram, repair.program).text for repair in repairer.repair(programs)]
+        return self._right(dict(enumerate(texts)))
+
+    def _proposed(self, repairer: Repairer) -> Figure:
+        """Of real bugs, the share right where the first edit that passes what is visible is taken.
+
+        That is the model as it works in the fractal loop: it proposes, visible tests choose.
+        """
+        encoder = self._encoder()
+        jobs: list[Program] = []
+        texts: dict[str, str] = {}
+        for number, task in enumerate(self.real):
+            program = TextProgram.of(_broken(task), encoder)
+            try:
+                found = repairer.candidates(program, PROPOSED)
+            except GridError:
+                continue
+            for place, one in enumerate(found):
+                key = f"{number} {place}"
+                texts[key] = cast(TextProgram, one.program).text
+                jobs.append(Program(key, texts[key], _tests(task)[0]))
+        first: dict[int, int] = {}
+        with self._sandbox() as box:
+            for verdict in box.run_many(jobs):
+                number, place = map(int, verdict.key.split())
+                if verdict.word is Word.PASSED:
+                    first[number] = min(place, first.get(number, place))
+        return self._right({n: texts[f"{n} {place}"] for n, place in first.items()})
+
+    def _right(self, texts: Mapping[int, str]) -> Figure:
+        """The share of the real bugs whose text, by the bug's number, passes all of their tests."""
+        jobs = [
+            Program(f"{number} {part}", text, tests)
+            for number, text in texts.items()
+            for part, tests in enumerate(_tests(self.real[number]))
+        ]
+        passed = dict.fromkeys(texts, True)
+        with self._sandbox() as box:
+            for verdict in box.run_many(jobs):
+                passed[int(verdict.key.split()[0])] &= verdict.word is Word.PASSED
         if not self.real:
             return Figure(None, None, None, 0)
-        encoder = CTMGridEncoder(self.data.tokenizer, self.data.height, self.data.width)
-        programs = [
-            TextProgram.of(next(iter(task.code_before.values())), encoder) for task in self.real
-        ]
-        jobs: list[Program] = []
-        for task, repair in zip(self.real, repairer.repair(programs), strict=True):
-            text = cast(TextProgram, repair.program).text
-            jobs += [
-                Program(f"{number} {task.task_id}", text, tests)
-                for number, tests in enumerate(_tests(task))
-            ]
-        passed = dict.fromkeys((task.task_id for task in self.real), True)
+        return statistics.wilson(sum(passed.values()), len(self.real))
+
+    def _encoder(self) -> CTMGridEncoder:
+        return CTMGridEncoder(self.data.tokenizer, self.data.height, self.data.width)
+
+    def _sandbox(self) -> Sandbox:
         sandbox = self.context.settings.sandbox
-        limits = Limits(memory_mb=sandbox.memory_mb)
-        with Sandbox(workers=sandbox.workers or None, limits=limits) as box:
-            for verdict in box.run_many(jobs):
-                passed[verdict.key.partition(" ")[2]] &= verdict.word is Word.PASSED
-        return statistics.wilson(sum(passed.values()), len(passed))
+        return Sandbox(workers=sandbox.workers or None, limits=Limits(memory_mb=sandbox.memory_mb))
+
+
+def _broken(task: SWETask) -> str:
+    return next(iter(task.code_before.values()))
 
 
 def _tests(task: SWETask) -> list[Tests]:

@@ -70,7 +70,8 @@ def with_python(**changes) -> TrainerSettings:
 
 def partners(editor=None) -> Partners:
     return Partners(
-        lambda context: lambda: editor, lambda context, name: nullcontext(SurestFirst())
+        lambda context: lambda: {} if editor is None else {"edit": editor},
+        lambda context, name: nullcontext(SurestFirst()),
     )
 
 

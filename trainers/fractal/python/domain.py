@@ -1,6 +1,6 @@
 """Real Python as a domain of the loop: a code model renders, the sandbox verifies."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -14,6 +14,7 @@ from trainers.fractal.python.localise import Blame, Evidence, suspects
 from trainers.fractal.python.partners import Editor
 from trainers.fractal.python.patches import (
     EDIT,
+    EDITS,
     INFILL,
     RECALL,
     RESAMPLE,
@@ -58,10 +59,10 @@ class PythonDomain:
     sandbox: Sandbox
     prompt_kind: str
     params: SamplingParams
-    editor: Editor | None = None
+    editors: Mapping[str, Editor] = field(default_factory=dict)
     recall: Callable[[ProblemRow], Sequence[tuple[ProblemRow, str]]] | None = None
     blame: Blame = field(default_factory=Blame)
-    arms_wanted: tuple[str, ...] = (INFILL, REST, REWRITE, RESAMPLE, RECALL, EDIT)
+    arms_wanted: tuple[str, ...] = (INFILL, REST, REWRITE, RESAMPLE, RECALL, *EDITS)
     name: str = "python"
 
     @property
@@ -107,12 +108,10 @@ class PythonDomain:
 
     def arms(self, task: PythonTask, program: PythonProgram, judgement: Judgement) -> Sequence[str]:
         """See the protocol; a learned edit needs a program that parses."""
-        able = self.editor is not None and judgement.kind != "syntax_error"
-        return [
-            arm
-            for arm in self.arms_wanted
-            if arm not in (RESAMPLE, RECALL) and (arm != EDIT or able)
-        ]
+        unable = {RESAMPLE, RECALL, *(arm for arm in EDITS if arm not in self.editors)}
+        if judgement.kind == "syntax_error":
+            unable.add(EDIT)
+        return [arm for arm in self.arms_wanted if arm not in unable]
 
     def reopen(
         self,
@@ -125,8 +124,8 @@ class PythonDomain:
         rng: Rng,
     ) -> Sequence[PythonProgram]:
         """See the protocol."""
-        if arm == EDIT:
-            return self._edited(task, program, judgement)
+        if arm in EDITS:
+            return self._edited(arm, task, program, judgement)
         root = roots_of(program.code)[suspect.root]
         opened = Asker(task.problem, self.prompt_kind).open(
             program, root, arm, self._failed(task, judgement)
@@ -182,13 +181,13 @@ class PythonDomain:
         return made if made.code.strip() and made.code != program.code else None
 
     def _edited(
-        self, task: PythonTask, program: PythonProgram, judgement: Judgement
+        self, arm: str, task: PythonTask, program: PythonProgram, judgement: Judgement
     ) -> Sequence[PythonProgram]:
-        assert self.editor is not None
         evidence = self._evidence(task, program, judgement)
-        codes = self.editor.edits(program.code, task.problem.statement, evidence, EDITS)
+        editor = self.editors[arm]
+        codes = editor.edits(program.code, task.problem.statement, evidence, EDITS_A_PATCH)
         return [
-            PythonProgram(code, change=EDIT, tokens=program.tokens, logprob=program.logprob)
+            PythonProgram(code, change=arm, tokens=program.tokens, logprob=program.logprob)
             for code in codes
         ]
 
@@ -206,7 +205,7 @@ class PythonDomain:
         return what_failed(verdict.word, verdict.failure, shown, call)
 
 
-EDITS = 64
+EDITS_A_PATCH = 64
 """Learned edits that are run at a time: no model writes them, the sandbox has hundreds a second."""
 
 

@@ -20,7 +20,7 @@ from trainers.fractal.python.domain import PythonDomain, PythonTask
 from trainers.fractal.python.judge import Judge
 from trainers.fractal.python.loops import PythonOutcome, Work, flood_all, run_loops, trace_of
 from trainers.fractal.python.partners import Chooser, EditorOf
-from trainers.fractal.python.patches import EDIT, RESAMPLE
+from trainers.fractal.python.patches import EDITS, RESAMPLE
 from trainers.fractal.python.practice import DOMAIN
 from trainers.fractal.python.program import PythonProgram
 from trainers.samples import SampleSource
@@ -80,7 +80,7 @@ class Evaluation:
             works = [self._work(item, mode) for item in flooded]
             context.progress.start(f"{mode}", len(works), "problems")
             for work, outcome in run_loops(
-                works, one, editor_of if mode == LOOP else lambda: None, self._config,
+                works, one, editor_of if mode == LOOP else dict, self._config,
                 context.check_stop,
             ):  # fmt: skip
                 self._outcomes[mode, work.task.problem.id] = outcome
@@ -170,7 +170,7 @@ def _choice(
 
     Few of the edits that pass a single visible test are right; of the samples that pass most are.
     """
-    written = [one for one in outcome.passing if one.arm != EDIT] or outcome.passing
+    written = [one for one in outcome.passing if one.arm not in EDITS] or outcome.passing
     if len(written) == 1:
         return written[0].number
     programs = [one.program for one in written]

@@ -12,7 +12,7 @@ from trainers.config import PythonLoopConfig
 from trainers.fractal.loop import ArmChooser, Budget, Loop, LoopSettings, Outcome, Tried
 from trainers.fractal.python.domain import PythonDomain, PythonTask
 from trainers.fractal.python.partners import EditorOf
-from trainers.fractal.python.patches import EDIT
+from trainers.fractal.python.patches import EDITS
 from trainers.fractal.python.program import PythonProgram
 from trainers.problem_sets import derived_seed
 from trainers.stage import StageContext
@@ -82,8 +82,8 @@ def _run(
     config: PythonLoopConfig,
     check_stop: Callable[[], None],
 ) -> PythonOutcome:
-    settings = LoopSettings(config.flood, config.local, config.tries, frozenset({EDIT}))
-    loop = Loop(replace(domain, editor=editor_of()), work.chooser, settings, check_stop)
+    settings = LoopSettings(config.flood, config.local, config.tries, frozenset(EDITS))
+    loop = Loop(replace(domain, editors=editor_of()), work.chooser, settings, check_stop)
     rng = np.random.default_rng(derived_seed(work.seed, work.task.problem.id))
     budget = Budget(work.spent + config.tokens, config.seconds)
     return loop.run(work.task, budget, rng, work.flooded, work.spent)

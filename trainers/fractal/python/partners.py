@@ -3,7 +3,7 @@
 The trainers do not know each other; whoever puts them together hands these in.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -52,7 +52,8 @@ class SurestFirst:
         return max(range(len(programs)), key=lambda place: (_sureness(programs[place]), -place))
 
 
-EditorOf = Callable[[], Editor | None]
+EditorOf = Callable[[], Mapping[str, Editor]]
+"""Gives one problem's editors by arm; what nothing was learned for is not among them."""
 OpenEditor = Callable[[StageContext], EditorOf]
 OpenChooser = Callable[[StageContext, str], AbstractContextManager[Chooser]]
 """Opened for a generator's samples, by its id: after the generator's engine has ended."""

@@ -15,17 +15,21 @@ from trainers.generators.prompts import (
     solve_prompt,
 )
 
-INFILL, REST, REWRITE, RESAMPLE, RECALL, EDIT = (
+INFILL, REST, REWRITE, RESAMPLE, RECALL, EDIT, CTM = (
     "infill",
     "rest",
     "rewrite",
     "resample",
     "recall",
     "edit",
+    "ctm",
 )
 """Only the guilty span; all from it to the function's end; the whole program with what is wrong
 said; a fresh sample; a fresh one after like problems and what solved them; a learned edit, which
-no model writes."""
+no model writes; the edits of a Continuous Thought Machine."""
+
+EDITS = (EDIT, CTM)
+"""The arms of editors, which render no token."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,55 @@
+"""The CTM as an editor in the fractal loop: its likeliest edits of a failing program."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+
+from memory.store import Store
+from trainers.ctm import versions
+from trainers.ctm.data.grid import CTMGridEncoder
+from trainers.ctm.repair import Repairer, TextProgram
+from trainers.errors import CTMDataError
+from trainers.fractal.python.localise import Evidence
+
+CANDIDATES = 32
+"""Programs that one failing program is edited to."""
+
+
+@dataclass
+class CTMEditor:
+    """See ``trainers.fractal.python.partners.Editor``; it edits programs that do not parse too."""
+
+    repairer: Repairer
+    encoder: CTMGridEncoder
+    _left: dict[str, list[str]] = field(default_factory=dict)
+
+    def edits(self, code: str, statement: str, evidence: Evidence, count: int) -> list[str]:
+        """See :class:`trainers.fractal.python.partners.Editor`."""
+        if code not in self._left:
+            self._left[code] = self._candidates(code)
+        given, self._left[code] = self._left[code][:count], self._left[code][count:]
+        return given
+
+    def _candidates(self, code: str) -> list[str]:
+        try:
+            program = TextProgram.of(code, self.encoder)
+            found = self.repairer.candidates(program, CANDIDATES)
+        except CTMDataError:
+            return []  # it has no lexemes, or is larger than the grid
+        texts = (cast(TextProgram, one.program).text for one in found if one.moves)
+        return [text for text in dict.fromkeys(texts) if text != code]
+
+
+def open_ctm(store: Store, state_dir: Path) -> tuple[Repairer, CTMGridEncoder] | None:
+    """The champion, ready to repair; None where no version was promoted.
+
+    Raises:
+        CheckpointError: its files are missing or changed.
+    """
+    row = store.champion(versions.KIND)
+    if row is None:
+        return None
+    loaded = versions.load(state_dir, row)
+    shape = loaded.model.config
+    encoder = CTMGridEncoder(loaded.tokenizer, shape.grid_height, shape.grid_width)
+    return Repairer(loaded.model), encoder
