@@ -13,6 +13,7 @@ from sqlite_utils import Database
 from memory.errors import SplitGuardError, StoreError
 
 BUSY_TIMEOUT_S = 60.0
+FROZEN = "frozen"
 OLDEST_SQLITE = (3, 38, 0)  # STRICT tables and the JSON operators
 
 _REMEDIES = {
@@ -55,7 +56,7 @@ class Connections:
 
     def get(self, *, read_only: bool = False) -> Database:
         """The connection of this thread; ``read_only``: one that SQLite lets write nothing."""
-        mode = "ro" if read_only else self.mode
+        mode = "ro" if read_only and self.mode != FROZEN else self.mode
         key = (threading.current_thread(), mode)
         if self._pid != os.getpid():
             raise StoreError(f"{self.path}: opened by a parent process; open it here")
@@ -80,16 +81,20 @@ class Connections:
 
 
 def connect(path: Path, mode: str, busy_timeout_s: float) -> Database:
-    """A connection by KENT's rules; ``mode`` is SQLite's ``ro``, ``rw`` or ``rwc``.
+    """A connection by KENT's rules; ``mode`` is SQLite's ``ro``, ``rw`` or ``rwc``, or ``frozen``.
+
+    ``frozen`` is for a file that nobody writes: SQLite takes no lock, makes no log beside it and
+    refuses every write.
 
     ``synchronous=FULL`` and not NORMAL, which in WAL mode may lose the last commits at a power
     loss: checkpoint files on the disk follow from rows (the examples that a model was trained on,
     the row that names a file), and work that was told done is not done again. It costs one fsync
     a commit; since writes are batched, that is milliseconds a second.
     """
+    access = "ro&immutable=1" if mode == FROZEN else mode
     with plain_errors(path):
         connection = sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode={mode}",
+            f"{path.absolute().as_uri()}?mode={access}",
             uri=True,
             timeout=busy_timeout_s,
             isolation_level=None,  # transactions are begun by us alone
@@ -98,7 +103,9 @@ def connect(path: Path, mode: str, busy_timeout_s: float) -> Database:
         try:
             for pragma in ("foreign_keys=ON", "synchronous=FULL", "cache_size=-65536"):
                 connection.execute(f"PRAGMA {pragma}")
-            if mode != "ro":
+            if mode == FROZEN:
+                connection.execute("PRAGMA query_only=ON")
+            elif mode != "ro":
                 # 16 MB of log between checkpoints, not 4: far fewer fsyncs where much is written.
                 connection.execute("PRAGMA wal_autocheckpoint=4000")
                 connection.execute("PRAGMA journal_size_limit=67108864")
