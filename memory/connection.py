@@ -39,7 +39,8 @@ class Connections:
 
     A connection a thread, rather than one behind a lock, so that a heartbeat never waits for a
     long read of another thread; SQLite itself lines up the writers, of all threads and processes.
-    End the threads before ``close``. After a fork a child must open a store of its own.
+    End the threads before ``close``. After a fork a child must open a store of its own, but for a
+    frozen one.
     """
 
     def __init__(self, path: Path, mode: str, busy_timeout_s: float) -> None:
@@ -53,13 +54,14 @@ class Connections:
         self._lock = threading.RLock()
         self._closed = False
         self._open: dict[tuple[threading.Thread, str], Database] = {}
+        self._inherited: dict[tuple[threading.Thread, str], Database] = {}
 
     def get(self, *, read_only: bool = False) -> Database:
         """The connection of this thread; ``read_only``: one that SQLite lets write nothing."""
         mode = "ro" if read_only and self.mode != FROZEN else self.mode
         key = (threading.current_thread(), mode)
         if self._pid != os.getpid():
-            raise StoreError(f"{self.path}: opened by a parent process; open it here")
+            self._after_fork()
         with self._lock:
             if self._closed:
                 raise StoreError(f"{self.path}: this store was closed; open it again")
@@ -67,6 +69,14 @@ class Connections:
                 self._close_of_ended_threads()
                 self._open[key] = connect(self.path, mode, self.busy_timeout_s)
             return self._open[key]
+
+    def _after_fork(self) -> None:
+        """Open a frozen file anew in the child: it has no lock or log that two could share."""
+        if self.mode != FROZEN:
+            raise StoreError(f"{self.path}: opened by a parent process; open it here")
+        self._lock = threading.RLock()
+        self._inherited, self._open = self._open, {}  # kept: to close them is the parent's business
+        self._pid = os.getpid()
 
     def close(self) -> None:
         """Close the connections of all threads; a second call does nothing."""

@@ -4,7 +4,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sandbox import Limits, Sandbox
 from trainers.clock import Clock
 from trainers.code_trainer import versions
 from trainers.code_trainer.benchmark import HonestCodeBenchmark, in_json
@@ -14,10 +13,11 @@ from trainers.code_trainer.sources import (
     read_tasks,
     tasks_of,
 )
-from trainers.code_trainer.stage import container_of
 from trainers.config import CodeConfig
 from trainers.errors import BenchmarkError
 from trainers.stage import StageContext, StageResult
+from trainers.tasks.swe.judging import calibrations
+from trainers.tasks.swe.judging.resolver import Resolver
 from trainers.tasks.swe.loading import CACHE
 from trainers.tasks.swe.notes import Notes
 from trainers.tasks.swe.reading import read_tasks as read_any
@@ -49,26 +49,27 @@ class CodeBenchmark:
         with clock.timed("tasks"):
             tasks, told = _tasks(context, notes)
         row = versions.in_use(context.store)
-        limits = Limits(memory_mb=context.settings.sandbox.memory_mb)
-        with Sandbox(workers=context.settings.sandbox.workers or None, limits=limits) as sandbox:
-            bench = HonestCodeBenchmark(context, sandbox, container_of(context), row)
-            with clock.timed("solve"):
-                result = bench.evaluate(tasks, context.settings.benchmark.modes)
-            document = in_json(result, seed=context.seed)
-            if context.settings.benchmark.ablation:
-                document["ablation"] = _ablation(context, sandbox, tasks)
+        wanted = context.settings.benchmark
+        resolver = Resolver(context.state_dir / calibrations.FOLDER)
+        bench = HonestCodeBenchmark(context, row, task_file=wanted.task_file, resolves=resolver)
+        with clock.timed("solve"):
+            result = bench.evaluate(tasks, wanted.modes)
+        document = in_json(result, seed=context.seed)
+        if wanted.ablation:
+            document["ablation"] = _ablation(context, tasks)
         document |= {
             "task_set": told,
             "n_tasks": len(tasks),
             "model": row.id if row else None,
             "model_status": row.status if row else None,
+            "judged": sorted(set(resolver.judged) & {task.task_id for task in tasks}),
             "notes": notes.lines(),
             "seconds": clock.seconds,
         }
         return StageResult(document)
 
 
-def _ablation(context: StageContext, sandbox: Sandbox, tasks: list[SWETask]) -> dict[str, Any]:
+def _ablation(context: StageContext, tasks: list[SWETask]) -> dict[str, Any]:
     """The isolated mode without parts of the memory, on programs: only they are searched."""
     row = versions.in_use(context.store)
     programs = [task for task in tasks if task.tree is None]
@@ -77,7 +78,7 @@ def _ablation(context: StageContext, sandbox: Sandbox, tasks: list[SWETask]) -> 
         code = CodeConfig.model_validate({**context.settings.code.model_dump(), **change})
         settings = context.settings.model_copy(update={"code": code})
         other = replace(context, settings=settings)
-        bench = HonestCodeBenchmark(other, sandbox, container_of(other), row, name)
+        bench = HonestCodeBenchmark(other, row, name, context.settings.benchmark.task_file)
         result = bench.evaluate(programs, ("isolated",))
         found[name] = in_json(result, seed=context.seed)["isolated"]
     return found

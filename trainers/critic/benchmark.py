@@ -169,6 +169,9 @@ class _Protocol:
             "n_problems": len(scores.examples.problem_ids),
             "n_samples": len(scores.logits),
             "pickers": figures_json(side["pickers"]),
+            "items": {
+                "picked": dict(zip(scores.examples.problem_ids, scores.picked.tolist(), strict=True))
+            },
             "gap_closed": figures_json(side["gap_closed"]),
             "auc_within_problem": figures["auc_within_problem"].to_json(),
             "ece_before": figures["ece_before"].to_json(),
