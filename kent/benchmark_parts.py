@@ -5,13 +5,14 @@ from typing import Any
 from sandbox.benchmark import run_benchmark
 from trainers import statistics
 from trainers.ctm import preparation, versions
+from trainers.ctm.data.manifest import Split
 from trainers.ctm.evaluate import evaluate, held_out
 from trainers.ctm.figures import figures, nested
 from trainers.ctm.repair import Repairer
 from trainers.errors import BenchmarkError
 from trainers.stage import StageContext, StageResult
 
-TEST_SET = "test_packages"
+TEST_SET: Split = "test_packages"
 
 
 class CTMInUse:

@@ -1,4 +1,4 @@
-"""One table out of what the trainers' benchmarks tell: a row a figure, with its mode and its set."""
+"""One table of what the trainers' benchmarks tell: a row a figure, with its mode and its set."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

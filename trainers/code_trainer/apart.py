@@ -17,11 +17,12 @@ from trainers.code_trainer.pattern_store import mined_of_task
 from trainers.code_trainer.program_repair import Repair
 from trainers.code_trainer.results import Scored, Solution, score
 from trainers.code_trainer.solver import Solver
+from trainers.code_trainer.sources import read_measured
 from trainers.config import TrainerSettings
 from trainers.errors import TrainerError
 from trainers.honest.isolation import Mode
 from trainers.tasks.swe.loading import CACHE, load_tasks
-from trainers.tasks.swe.reading import read_tasks
+from trainers.tasks.swe.notes import Notes
 from trainers.tasks.swe.types import SWETask
 
 SEED = 0
@@ -30,7 +31,7 @@ SEED = 0
 
 @dataclass(frozen=True)
 class Answer:
-    """What a solver made of a task, beside the truth; ``patched``: texts by path of the answer."""
+    """What a solver made of a task, beside the truth."""
 
     solution: Solution
     scored: Scored
@@ -72,7 +73,7 @@ class OpenSolver:
     def _tasks(self, store: Store) -> Sequence[SWETask]:
         wanted = set(self.task_ids)
         if self.task_file:
-            found = read_tasks(Path(self.task_file), cache=self.cache / CACHE)
+            found = read_measured(self.settings, self.cache / CACHE, Notes())
             return [task for task in found if task.task_id in wanted]
         return list(load_tasks(store, ids=self.task_ids, cache=self.cache / CACHE))
 

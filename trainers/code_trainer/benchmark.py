@@ -164,7 +164,8 @@ def in_json(result: BenchmarkResult, *, seed: int) -> dict[str, Any]:
 
 def _items(scored: Sequence[Scored]) -> dict[str, dict[str, bool]]:
     """Task by task what a comparison of two runs pairs."""
+    ranked = [(one.task_id, one.file_rank) for one in scored if one.file_rank is not None]
     return {
-        "file_acc1": {one.task_id: one.file_rank < 1 for one in scored if one.file_rank is not None},
+        "file_acc1": {name: rank < 1 for name, rank in ranked},
         "resolved": {one.task_id: one.resolved for one in scored if one.resolved is not None},
     }

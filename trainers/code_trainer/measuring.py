@@ -153,11 +153,7 @@ def _row(
     mode: str,
     model_id: str | None,
 ) -> RepairRow:
-    patch = ""
-    if solution.patches:
-        patched = {**task.code_before, **solution.patches[0]}
-        known = {path: patched[path] for path in patched if path in task.code_before}
-        patch = unified_diff(task.code_before, known)
+    patch = patch_of(task, solution)
     return RepairRow(
         task_id=task.task_id,
         mode=mode,
@@ -170,6 +166,17 @@ def _row(
         model_id=model_id,
         stage_run_id=context.stage_run_id,
     )
+
+
+def patch_of(task: SWETask, solution: Solution) -> str:
+    """The answer as a unified diff against the task's tree; "" where there is none."""
+    if not solution.patches:
+        return ""
+    after = solution.patches[0]
+    known = {path: task.code_before[path] for path in after if path in task.code_before}
+    if task.tree is not None:
+        known |= {path: task.tree.text(path) for path in after if path in task.tree.files()}
+    return unified_diff(known, after)
 
 
 def _written(result: Scored) -> dict[str, Any]:

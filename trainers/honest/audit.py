@@ -44,6 +44,11 @@ LEAST_TRIGGERS = (
 )  # fmt: skip
 
 
+def learned_from(store: Store) -> set[str]:
+    """The ids of the SWE tasks that anything in the store was learned from."""
+    return {row["id"] for row in store.query(_EVER_LEARNED)}
+
+
 def audit(store: Store, measured_on: Iterable[str] = ()) -> None:
     """Refuse a store in which something was learned from another split than train.
 
@@ -67,8 +72,7 @@ def audit(store: Store, measured_on: Iterable[str] = ()) -> None:
             f"the store lacks its split guards ({', '.join(missing[:3])}): nobody can say what it "
             "learned from"
         )
-    learned = {row["id"] for row in store.query(_EVER_LEARNED)}
-    if seen := sorted(learned & set(measured_on)):
+    if seen := sorted(learned_from(store) & set(measured_on)):
         raise BenchmarkError(
             f"{len(seen)} of the tasks were learned from, the first is {seen[0]}; "
             "measure on others, or with a state directory of its own"
