@@ -1,4 +1,4 @@
-"""``kent benchmark``: all trainers on a frozen copy, resumed, compared, replayed, in one document."""
+"""``kent benchmark``: all trainers on a frozen copy, compared, replayed, in one document."""
 
 import json
 import sys

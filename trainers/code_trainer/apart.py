@@ -21,6 +21,7 @@ from trainers.code_trainer.sources import read_measured
 from trainers.config import TrainerSettings
 from trainers.errors import TrainerError
 from trainers.honest.isolation import Mode
+from trainers.tasks.swe.checkout import without_history
 from trainers.tasks.swe.loading import CACHE, load_tasks
 from trainers.tasks.swe.notes import Notes
 from trainers.tasks.swe.types import SWETask
@@ -117,7 +118,8 @@ class ApartSolver:
             solver = Solver(self._known, sandbox, self._settings.code, seed=self._seed)
             repair = None
             try:
-                solution, repair = solver.attempt(blind(task))
+                shown = without_history(blind(task), scratch / "tree")
+                solution, repair = solver.attempt(shown)
             except TrainerError as error:
                 solution = Solution(key, outcome="failed", evidence={"error": str(error)})
         if self._mode == "shared_cache":

@@ -7,13 +7,17 @@ this is so is asked of git before the tree is given out.
 """
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import git
 from git.exc import GitCommandError
 
 from trainers.errors import TaskError
+from trainers.tasks.swe.repository import GitTree
+from trainers.tasks.swe.types import SWETask
+from trainers.tasks.swe.working_tree import WorkingTree
 
 _LEFTOVERS = ("FETCH_HEAD", "ORIG_HEAD", "logs", "packed-refs", "config.worktree")
 
@@ -53,6 +57,43 @@ def check_out(repository: Path, commit: str, folder: Path, *, hidden: Sequence[s
         made.close()
     _prove(folder, commit, hidden)
     return folder
+
+
+class CheckedOutTree:
+    """The tree of a task as a solver may see it: files of the work tree, and no way to the clone.
+
+    Args:
+        folder: a work tree that ``check_out`` made.
+        recency: what was known of the history before the base commit.
+    """
+
+    def __init__(self, folder: Path, recency: Mapping[str, float]) -> None:
+        self._tree, self._recency = WorkingTree(folder), recency
+
+    def files(self) -> Mapping[str, str]:
+        """Content id by path: the SHA-256 of the bytes."""
+        return self._tree.files()
+
+    def text(self, path: str) -> str:
+        """The text of one of ``files()``."""
+        return self._tree.text(path)
+
+    def recency(self) -> Mapping[str, float]:
+        """How recently and often a path changed before the base commit."""
+        return self._recency
+
+
+def without_history(task: SWETask, folder: Path) -> SWETask:
+    """The task with a work tree in ``folder`` in the place of a clone; others are as they are.
+
+    Raises:
+        TaskError: the clone is gone, or lacks the commit.
+    """
+    if not isinstance(task.tree, GitTree):
+        return task
+    where, recency = task.tree.origin(), dict(task.tree.recency())
+    check_out(Path(where["repository"]), where["commit"], folder)
+    return replace(task, tree=CheckedOutTree(folder, recency))
 
 
 def reachable_objects(folder: Path) -> set[str]:

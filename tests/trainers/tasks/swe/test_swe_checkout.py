@@ -7,7 +7,9 @@ import pytest
 from swe_files import Git
 
 from trainers.errors import TaskError
-from trainers.tasks.swe.checkout import check_out, reachable_objects
+from trainers.tasks.swe.checkout import check_out, reachable_objects, without_history
+from trainers.tasks.swe.repository import GitTree
+from trainers.tasks.swe.types import SWETask
 
 
 def sh(folder, *arguments):
@@ -70,3 +72,15 @@ def test_a_commit_that_is_not_there_is_one_line(history, tmp_path):
     repository, _, _ = history
     with pytest.raises(TaskError, match="gives no work tree of"):
         check_out(repository, "0" * 40, tmp_path / "work")
+
+
+def test_a_solver_gets_a_work_tree_in_the_place_of_a_clone(history, tmp_path):
+    repository, base, fix = history
+    clone = SWETask("t", "o/r", "issue", {}, {}, tree=GitTree(repository, base))
+    shown = without_history(clone, tmp_path / "work")
+    assert shown.tree.text("a.py") == "x = 2\n"
+    assert shown.tree.files().keys() == clone.tree.files().keys()
+    assert shown.tree.recency() == clone.tree.recency()
+    assert sh(tmp_path / "work", "cat-file", "-e", fix)[0] != 0
+    program = SWETask("p", "o/r", "issue", {}, {})
+    assert without_history(program, tmp_path / "other") is program

@@ -7,6 +7,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
+from swe_files import Git
 
 from trainers.errors import TaskError
 from trainers.tasks.swe import predictions
@@ -14,10 +15,11 @@ from trainers.tasks.swe.judging import calibrations, environments, local, releas
 from trainers.tasks.swe.judging.local import Calibration, LocalJudge
 from trainers.tasks.swe.judging.names import node_ids
 from trainers.tasks.swe.judging.official import read_report
-from trainers.tasks.swe.judging.places import places
+from trainers.tasks.swe.judging.places import OWN, places
 from trainers.tasks.swe.judging.recipes import RECIPES, Recipe
 from trainers.tasks.swe.judging.releases import Release
 from trainers.tasks.swe.judging.resolver import Resolver
+from trainers.tasks.swe.repository import GitTree
 from trainers.tasks.swe.trees import OwnTree
 from trainers.tasks.swe.types import Judge, SWETask
 
@@ -71,20 +73,21 @@ def task(**changes) -> SWETask:
 
 
 def test_names_of_each_style_become_node_ids():
-    files = {
-        "tests/app/tests.py": 'class Case:\n    def test_x(self):\n        """It works. \n\n        So."""\n'
-    }
+    text = 'class Case:\n    def test_x(self):\n        """It works. \n\n        So."""\n'
+    files = {"tests/app/tests.py": text}
     django = RECIPES["django/django"]
     names = ["test_x (app.tests.Case)", "test_x (app.tests.Case.test_x)", "It works.", "Unknown."]
     node = "tests/app/tests.py::Case::test_x"
     assert node_ids(django, names, files) == dict(zip(names, [node, node, node, None], strict=True))
-    found = node_ids(RECIPES["sympy/sympy"], ["test_x", "test_y"], {"a/test_b.py": "def test_x(): 0"})
+    found = node_ids(
+        RECIPES["sympy/sympy"], ["test_x", "test_y"], {"a/test_b.py": "def test_x(): 0"}
+    )
     assert found == {"test_x": "a/test_b.py::test_x", "test_y": None}
 
 
 def test_a_place_has_the_base_commits_code_and_the_releases_tests(tmp_path):
     before, after = release(tmp_path, "1.0", 100.0), release(tmp_path, "2.0", 300.0)
-    first, *_ = places(task(), [before, after])
+    first, *_ = places(task(), [before, after], tmp_path)
     assert first.told == "pkg 2.0, tests of 1.0"  # nearer in time
     assert first.folder == after.folder
     assert first.base == {
@@ -95,14 +98,27 @@ def test_a_place_has_the_base_commits_code_and_the_releases_tests(tmp_path):
 
 def test_a_release_that_has_the_new_tests_already_serves(tmp_path):
     only = release(tmp_path, "2.0", 300.0, NEW_TEST + "\n\ndef test_later():\n    pass\n")
-    (place,) = places(task(), [only])
+    (place,) = places(task(), [only], tmp_path)
     assert "test_later" in place.tests["tests/test_a.py"]
 
 
 def test_a_release_whose_tests_do_not_fit_is_passed_over(tmp_path):
-    assert not list(places(task(), [release(tmp_path, "1.0", 100.0, "other = 1\n")]))
+    assert not list(places(task(), [release(tmp_path, "1.0", 100.0, "other = 1\n")], tmp_path))
     with pytest.raises(TaskError, match="no tree or no test patch"):
-        next(places(task(tree=None), []))
+        next(places(task(tree=None), [], tmp_path))
+
+
+def test_a_clone_brings_its_own_tests(judge, tmp_path):
+    git = Git(tmp_path / "clone")
+    files = {"pkg/__init__.py": "", "pkg/a.py": BEFORE, "tests/test_a.py": OLD_TEST}
+    base = git.commit("base", files)
+    git.commit("fix", {"pkg/a.py": AFTER})
+    cloned = task(base_commit=base, tree=GitTree(git.folder, base))
+    known = judge.calibrate(cloned)
+    assert known.judged, known.reason
+    assert known.release == OWN
+    assert judge.judge(cloned, {"pkg/a.py": AFTER}, known).outcome == "resolved"
+    assert judge.judge(cloned, {"pkg/a.py": "x = 1\n"}, known).outcome == "unresolved"
 
 
 def test_an_archive_is_unpacked_without_what_no_test_needs(tmp_path):

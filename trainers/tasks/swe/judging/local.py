@@ -96,7 +96,7 @@ class LocalJudge:
             return _no(task, "it does not say which tests fail before")
         reasons = []
         try:
-            for place in places(task, self._nearest(recipe)):
+            for place in places(task, self._releases(recipe), self._folder / "trees"):
                 found = self._at(task, recipe, place)
                 if found.judged:
                     return found
@@ -112,7 +112,7 @@ class LocalJudge:
         if not known.judged:
             return Judgement("not_judged", known.reason)
         recipe = RECIPES[task.repo]
-        there = places(task, self._releases(recipe))
+        there = places(task, self._releases(recipe), self._folder / "trees")
         place = next((one for one in there if one.told == known.release), None)
         if place is None:
             return Judgement(
@@ -187,12 +187,6 @@ class LocalJudge:
                 level=self._level, python=python, plugins=recipe.plugins
             )
         return self._runners[recipe.repo]
-
-    def _nearest(self, recipe: Recipe) -> list[releases.Release]:
-        there = self._releases(recipe)
-        if not there:
-            raise TaskError(f"no release of {recipe.package} is here; `kent tasks judge` fetches")
-        return there
 
     def _releases(self, recipe: Recipe) -> list[releases.Release]:
         return releases.found(recipe, self._folder / "releases")

@@ -1,4 +1,4 @@
-"""Where a task's tests run: the repository at its base commit, with test files of a release.
+"""Where a task's tests run: the repository at its base commit, with its tests or a release's.
 
 What is no Python code, and the tests, are the release's; every code file is the base commit's own.
 The task's test patch is applied to the release's test files, so that it must fit them.
@@ -10,9 +10,11 @@ from functools import lru_cache
 from pathlib import Path
 
 from trainers.errors import TaskError
+from trainers.tasks.swe.checkout import check_out
 from trainers.tasks.swe.judging.releases import Release
 from trainers.tasks.swe.patching import apply_patch, parse_patch
 from trainers.tasks.swe.paths import MAX_BYTES, is_code, is_test
+from trainers.tasks.swe.repository import GitTree
 from trainers.tasks.swe.types import SWETask
 
 
@@ -31,25 +33,48 @@ class Place:
     named: Mapping[str, str]
 
 
-def places(task: SWETask, releases: Sequence[Release]) -> Iterator[Place]:
-    """Places for a task, those first whose test files are nearest in time to the base commit.
+OWN = "the base commit's own tests"
+
+
+def places(task: SWETask, releases: Sequence[Release], checkouts: Path) -> Iterator[Place]:
+    """Places for a task: its clone's, else those of releases, the nearest in time first.
 
     Args:
         task: with its tree and its test patch.
         releases: oldest first. The frame is the first after the base commit, since a release is cut
             from what the base commit is on; the tests are of the release before or of that after.
+        checkouts: the folder where a clone's base commit is checked out.
 
     Raises:
         TaskError: the task has no tree or no test patch.
     """
     if task.tree is None or task.judge is None or not task.judge.test_patch.strip():
         raise TaskError(f"{task.task_id} has no tree or no test patch: no test can judge it")
+    if isinstance(task.tree, GitTree):
+        yield from _own(task, task.tree, checkouts)
+        return
     for frame, source in _pairs(releases, task.base_date or 0.0):
         tests = _patched(task, source)
         if tests is not None:
             beside = {} if frame is source else _beside(tests, source)
             told = frame.name if frame is source else f"{frame.name}, tests of {source.version}"
             yield Place(frame.folder, told, _difference(task, frame), {**beside, **tests}, tests)
+
+
+def _own(task: SWETask, tree: GitTree, checkouts: Path) -> Iterator[Place]:
+    """The work tree of a clone's base commit: its tests are of that very day."""
+    where = tree.origin()
+    folder = checkouts / f"{task.task_id}-{where['commit'][:12]}"
+    if not (folder / ".git").is_dir():
+        check_out(Path(where["repository"]), where["commit"], folder)
+    assert task.judge is not None
+    before = {
+        one.old: text
+        for one in parse_patch(task.judge.test_patch)
+        if one.old is not None and (text := _read(folder / one.old)) is not None
+    }
+    tests = {p: text for p, text in apply_patch(task.judge.test_patch, before).items() if text}
+    yield Place(folder, OWN, {}, tests, tests)
 
 
 def _pairs(releases: Sequence[Release], date: float) -> list[tuple[Release, Release]]:
