@@ -48,6 +48,19 @@ class Asked:
     sets: tuple[str, ...]
     modes: tuple[str, ...]
     parts: tuple[str, ...]
+    date_after: str = ""
+
+    @classmethod
+    def of(cls, document: Json) -> "Asked":
+        """What a run's ``asked.json`` holds."""
+        return cls(
+            seed=document["seed"],
+            limit=document["limit"],
+            sets=tuple(document["sets"]),
+            modes=tuple(document["modes"]),
+            parts=tuple(document["parts"]),
+            date_after=document.get("date_after", ""),
+        )
 
 
 class Run:
@@ -102,6 +115,7 @@ def measure(
         StoreError: the database cannot be used.
     """
     run = _replayed(config.state_dir, replay) if replay else _begun(config.state_dir, asked)
+    asked = Asked.of(run.asked)
     with Store.open(config.state_dir / "kent.db", read_only=True) as store:
         snapshot = freeze(store, config.state_dir, run.folder / "snapshot")
     with snapshot.open() as frozen:

@@ -66,7 +66,9 @@ def measure_every_trainer(
     named = {"isolated": isolated, "shared_cache": shared_cache, "cold": cold}
     modes = tuple(mode for mode, wanted in named.items() if wanted) or tuple(named)
     config = app.load(**_flags(seed, sets, date_after))
-    asked = benchmark_run.Asked(config.seed, limit or 0, sets, (*modes, "bm25"), parts or _PARTS)
+    asked = benchmark_run.Asked(
+        config.seed, limit or 0, sets, (*modes, "bm25"), parts or _PARTS, date_after or ""
+    )
     document = benchmark_run.measure(
         config, asked, replay, contamination=lambda store: look(store).to_json()
     )
