@@ -11,6 +11,7 @@ from pathlib import Path
 
 from trainers.errors import TaskError
 from trainers.tasks.swe.checkout import check_out
+from trainers.tasks.swe.judging.recipes import RECIPES
 from trainers.tasks.swe.judging.releases import Release
 from trainers.tasks.swe.patching import apply_patch, parse_patch
 from trainers.tasks.swe.paths import MAX_BYTES, is_code, is_test
@@ -53,12 +54,18 @@ def places(task: SWETask, releases: Sequence[Release], checkouts: Path) -> Itera
     if isinstance(task.tree, GitTree):
         yield from _own(task, task.tree, checkouts)
         return
-    for frame, source in _pairs(releases, task.base_date or 0.0):
+    recipe = RECIPES.get(task.repo)
+    support = recipe.support if recipe else ()
+    for frame, source, own in _trials(releases, task.base_date or 0.0, bool(support)):
         tests = _patched(task, source)
-        if tests is not None:
-            beside = {} if frame is source else _beside(tests, source)
-            told = frame.name if frame is source else f"{frame.name}, tests of {source.version}"
-            yield Place(frame.folder, told, _difference(task, frame), {**beside, **tests}, tests)
+        if tests is None:
+            continue
+        beside = {} if frame is source else _beside(tests, source)
+        told = frame.name if frame is source else f"{frame.name}, tests of {source.version}"
+        if own:
+            beside |= _texts(source, support)
+            told = f"{frame.name}, tests and their support of {source.version}"
+        yield Place(frame.folder, told, _difference(task, frame), {**beside, **tests}, tests)
 
 
 def _own(task: SWETask, tree: GitTree, checkouts: Path) -> Iterator[Place]:
@@ -87,6 +94,22 @@ def _pairs(releases: Sequence[Release], date: float) -> list[tuple[Release, Rele
     if after.date - date < date - before.date:
         near.reverse()
     return [*near, (before, before)]
+
+
+def _trials(
+    releases: Sequence[Release], date: float, support: bool
+) -> Iterator[tuple[Release, Release, bool]]:
+    """Frame, source of tests, and whether the package's support of tests is of that source, too."""
+    for frame, source in _pairs(releases, date):
+        yield frame, source, False
+        if support and frame is not source:
+            yield frame, source, True
+
+
+def _texts(release: Release, patterns: Sequence[str]) -> dict[str, str]:
+    paths = (path for pattern in patterns for path in release.folder.glob(pattern))
+    found = ((path.relative_to(release.folder).as_posix(), _read(path)) for path in paths)
+    return {path: text for path, text in found if text is not None}
 
 
 def _beside(tests: Mapping[str, str], release: Release) -> dict[str, str]:

@@ -20,7 +20,8 @@ class Recipe:
     tests: a bare function, unittest's ``method (module.Class)``, or a pytest node id. ``tests``:
     the folder that unittest's modules are found from. ``plugins``: modules of ``support`` that
     pytest loads. ``cpu_s``: what all tests of one task may take. ``unneeded``: patterns of paths of
-    a release that no test reads; each run copies its tree.
+    a release that no test reads; each run copies its tree. ``support``: patterns of the package's
+    own files that count as tests, so that they too come from a release.
     """
 
     repo: str
@@ -32,6 +33,7 @@ class Recipe:
     plugins: tuple[str, ...] = ()
     cpu_s: float = 300.0
     unneeded: tuple[str, ...] = ()
+    support: tuple[str, ...] = ()
 
 
 PYTEST = ("pytest==7.4.4", "setuptools==68.2.2", "wheel==0.45.1")
@@ -61,6 +63,7 @@ RECIPES = {
             tests="tests",
             plugins=("kent_django_tests",),
             unneeded=("docs/*", "js_tests/*", "extras/*", "django/*.po"),
+            support=("django/test/*.py",),
         ),
     )
 }  # fmt: skip
