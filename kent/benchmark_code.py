@@ -1,9 +1,11 @@
 """The code trainer's benchmark: a round of its own in the state directory, and its tables."""
 
+from pathlib import Path
 from typing import Any
 
 from kent.benchmark_critic import run_benchmark_round
 from kent.config import KentConfig
+from trainers.tasks.swe.predictions import Prediction, write
 
 STAGE = "trainers.code_trainer.benchmark_stage:CodeBenchmark"
 MODES = ("isolated", "cold", "shared_cache", "bm25")
@@ -26,6 +28,16 @@ def code_figures(config: KentConfig) -> Json | None:
     return run_benchmark_round(config, STAGE)
 
 
+def write_predictions(document: Json, path: Path) -> int:
+    """Write the isolated mode's patches in SWE-bench's official form; how many."""
+    model = f"kent/{document['model'] or 'untrained'}"
+    found = [
+        Prediction(task_id, model, patch)
+        for task_id, patch in sorted(document.get("predictions", {}).items())
+    ]
+    return write(found, path)
+
+
 def in_lines(document: Json) -> list[str]:
     """A column a mode, a line a figure; then what the figures were measured on."""
     modes = [mode for mode in MODES if document.get(mode)]
@@ -42,6 +54,8 @@ def in_lines(document: Json) -> list[str]:
         f"{document['n_tasks']} tasks of {document['task_set']}; model "
         f"{document['model'] or 'none yet: nothing was learned'}"
     )
+    if "judged" in document:
+        lines.append(f"the tests of {len(document['judged'])} of them ran here")
     lines += [f"note: {note}" for note in document.get("notes", ())]
     return lines
 

@@ -7,11 +7,22 @@ from typing import Any
 import click
 
 from kent.cli_app import App, json_option, pass_app, print_json, say
+from kent.cli_benchmark_all import every_trainer_options, measure_every_trainer
 
 
-@click.group()
-def benchmark() -> None:
-    """Measure a part of KENT beside what else there is."""
+@click.group(invoke_without_command=True)
+@every_trainer_options
+@click.pass_context
+def benchmark(context: click.Context, /, **options: Any) -> int:
+    """Measure every trainer on a frozen copy of the state directory, or one part by its name.
+
+    Each task meets what was learned in a process of its own (isolated); beside it stand what a
+    memory kept across tasks would give (shared cache) and what an untrained one gives (cold). A run
+    that was cut goes on when the same is asked again.
+    """
+    if context.invoked_subcommand is not None:
+        return 0
+    return measure_every_trainer(context.ensure_object(App), **options)
 
 
 @benchmark.command()
@@ -94,9 +105,25 @@ def critic(
 @benchmark.command()
 @click.option(
     "--set",
-    "task_file",
-    type=click.Path(exists=True, path_type=Path),
+    "task_set",
+    metavar="[swebench-lite|swebench-verified|FILE]",
     help="A task file of the shared format, its trees beside it; by default the test tasks.",
+)
+@click.option(
+    "--clones",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A folder of git clones, for a set that comes from the Hub.",
+)
+@click.option("--date-after", metavar="DATE", help="Only tasks with a later base commit.")
+@click.option(
+    "--predictions",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the patches in SWE-bench's official form.",
+)
+@click.option(
+    "--score",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Score such a file instead of KENT.",
 )
 @click.option(
     "--mode",
@@ -111,7 +138,12 @@ def critic(
 @pass_app
 def code(
     app: App,
-    task_file: Path | None,
+    *,
+    task_set: str | None,
+    clones: Path | None,
+    date_after: str | None,
+    predictions: Path | None,
+    score: Path | None,
     modes: tuple[str, ...],
     limit: int | None,
     ablation: bool,
@@ -120,17 +152,31 @@ def code(
     """Measure the code trainer on tasks that it never saw.
 
     isolated: each task meets a copy of the trained memory that forgets it; cold: nothing was
-    learned; shared_cache: one memory for all tasks, which leaks; bm25: the yardstick.
+    learned; shared_cache: one memory for all tasks, which leaks; bm25: the yardstick. What is
+    resolved is said by the tests of those tasks that `kent tasks judge` found to run here.
     """
-    from kent.benchmark_code import code_figures, in_lines
+    from kent.benchmark_code import code_figures, in_lines, write_predictions
+    from kent.cli_benchmark_all import set_flag
 
     flags = {
-        "benchmark.task_file": ("--set", str(task_file.resolve()) if task_file else None),
+        "benchmark.task_file": ("--set", set_flag(task_set)),
+        "benchmark.clones": ("--clones", str(clones.resolve()) if clones else None),
+        "benchmark.date_after": ("--date-after", date_after),
         "benchmark.modes": ("--mode", list(modes) or None),
         "benchmark.limit": ("--limit", limit),
         "benchmark.ablation": ("--ablation", ablation or None),
     }
-    return _shown(code_figures(app.load(**flags)), in_lines, as_json=as_json)
+    config = app.load(**flags)
+    if score is not None:
+        from kent import benchmark_score
+
+        document = benchmark_score.score_file(config, score, limit or 0)
+        return _shown(document, benchmark_score.in_lines, as_json=as_json)
+    found = code_figures(config)
+    if found is not None and predictions is not None:
+        count = write_predictions(found, predictions)
+        say(f"{count} predictions are in {predictions}")
+    return _shown(found, in_lines, as_json=as_json)
 
 
 @benchmark.command()

@@ -8,6 +8,7 @@ import click
 
 from kent.cli_app import App, json_option, pass_app, print_json, say
 from kent.cli_tasks_ctm import build_ctm
+from kent.cli_tasks_judge import judge
 from kent.cli_tasks_swe import humanevalfix, injected, mine, quixbugs, swe
 from kent.errors import KentError
 
@@ -32,6 +33,7 @@ def import_(context: click.Context) -> None:
 for command in (swe, quixbugs, humanevalfix, injected):
     import_.add_command(command)
 tasks.add_command(mine)
+tasks.add_command(judge)
 tasks.add_command(build_ctm)
 
 

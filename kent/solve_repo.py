@@ -11,11 +11,11 @@ from memory.hologram.container import HologramContainer
 from memory.store import Store
 from sandbox import Sandbox
 from trainers.code_trainer import versions
+from trainers.code_trainer.apart import SEED
 from trainers.code_trainer.diffs import unified_diff
 from trainers.code_trainer.knowledge import Knowledge
 from trainers.code_trainer.results import Solution
 from trainers.code_trainer.solver import Solver
-from trainers.code_trainer.stage import SEED
 from trainers.tasks.swe.types import SWETask
 from trainers.tasks.swe.working_tree import WorkingTree
 

@@ -13,6 +13,7 @@ from sqlite_utils import Database
 from memory.errors import SplitGuardError, StoreError
 
 BUSY_TIMEOUT_S = 60.0
+FROZEN = "frozen"
 OLDEST_SQLITE = (3, 38, 0)  # STRICT tables and the JSON operators
 
 _REMEDIES = {
@@ -38,7 +39,8 @@ class Connections:
 
     A connection a thread, rather than one behind a lock, so that a heartbeat never waits for a
     long read of another thread; SQLite itself lines up the writers, of all threads and processes.
-    End the threads before ``close``. After a fork a child must open a store of its own.
+    End the threads before ``close``. After a fork a child must open a store of its own, but for a
+    frozen one.
     """
 
     def __init__(self, path: Path, mode: str, busy_timeout_s: float) -> None:
@@ -52,13 +54,14 @@ class Connections:
         self._lock = threading.RLock()
         self._closed = False
         self._open: dict[tuple[threading.Thread, str], Database] = {}
+        self._inherited: dict[tuple[threading.Thread, str], Database] = {}
 
     def get(self, *, read_only: bool = False) -> Database:
         """The connection of this thread; ``read_only``: one that SQLite lets write nothing."""
-        mode = "ro" if read_only else self.mode
+        mode = "ro" if read_only and self.mode != FROZEN else self.mode
         key = (threading.current_thread(), mode)
         if self._pid != os.getpid():
-            raise StoreError(f"{self.path}: opened by a parent process; open it here")
+            self._after_fork()
         with self._lock:
             if self._closed:
                 raise StoreError(f"{self.path}: this store was closed; open it again")
@@ -66,6 +69,14 @@ class Connections:
                 self._close_of_ended_threads()
                 self._open[key] = connect(self.path, mode, self.busy_timeout_s)
             return self._open[key]
+
+    def _after_fork(self) -> None:
+        """Open a frozen file anew in the child: it has no lock or log that two could share."""
+        if self.mode != FROZEN:
+            raise StoreError(f"{self.path}: opened by a parent process; open it here")
+        self._lock = threading.RLock()
+        self._inherited, self._open = self._open, {}  # kept: to close them is the parent's business
+        self._pid = os.getpid()
 
     def close(self) -> None:
         """Close the connections of all threads; a second call does nothing."""
@@ -80,16 +91,20 @@ class Connections:
 
 
 def connect(path: Path, mode: str, busy_timeout_s: float) -> Database:
-    """A connection by KENT's rules; ``mode`` is SQLite's ``ro``, ``rw`` or ``rwc``.
+    """A connection by KENT's rules; ``mode`` is SQLite's ``ro``, ``rw`` or ``rwc``, or ``frozen``.
+
+    ``frozen`` is for a file that nobody writes: SQLite takes no lock, makes no log beside it and
+    refuses every write.
 
     ``synchronous=FULL`` and not NORMAL, which in WAL mode may lose the last commits at a power
     loss: checkpoint files on the disk follow from rows (the examples that a model was trained on,
     the row that names a file), and work that was told done is not done again. It costs one fsync
     a commit; since writes are batched, that is milliseconds a second.
     """
+    access = "ro&immutable=1" if mode == FROZEN else mode
     with plain_errors(path):
         connection = sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode={mode}",
+            f"{path.absolute().as_uri()}?mode={access}",
             uri=True,
             timeout=busy_timeout_s,
             isolation_level=None,  # transactions are begun by us alone
@@ -98,7 +113,9 @@ def connect(path: Path, mode: str, busy_timeout_s: float) -> Database:
         try:
             for pragma in ("foreign_keys=ON", "synchronous=FULL", "cache_size=-65536"):
                 connection.execute(f"PRAGMA {pragma}")
-            if mode != "ro":
+            if mode == FROZEN:
+                connection.execute("PRAGMA query_only=ON")
+            elif mode != "ro":
                 # 16 MB of log between checkpoints, not 4: far fewer fsyncs where much is written.
                 connection.execute("PRAGMA wal_autocheckpoint=4000")
                 connection.execute("PRAGMA journal_size_limit=67108864")

@@ -41,6 +41,18 @@ class Rounds(Connected):
                 (status, time.time(), round_id),
             )
 
+    def reopen_round(self, round_id: int) -> None:
+        """Let a round that ended go on as one that was cut: each stage has one more attempt.
+
+        Units of work that its stages finished are found done, so that what is computed from them is
+        computed again and nothing else.
+        """
+        with self._write() as connection:
+            connection.execute("UPDATE rounds SET status = 'running' WHERE id = ?", (round_id,))
+            connection.execute(
+                "UPDATE stage_runs SET status = 'stopped' WHERE round_id = ?", (round_id,)
+            )
+
     def rounds(self) -> list[RoundRow]:
         """All rounds, oldest first."""
         return [_round(row) for row in self._select(f"{_ROUND} ORDER BY id")]

@@ -12,6 +12,7 @@ from sqlite_utils import Database
 from memory.behaviours import Behaviours
 from memory.connection import (
     BUSY_TIMEOUT_S,
+    FROZEN,
     OLDEST_SQLITE,
     Connections,
     Parameters,
@@ -73,6 +74,7 @@ class Store(
         *,
         create: bool = True,
         read_only: bool = False,
+        frozen: bool = False,
         busy_timeout_s: float = BUSY_TIMEOUT_S,
     ) -> Self:
         """Open the database at ``path`` and bring its tables up to date.
@@ -81,12 +83,14 @@ class Store(
             path: The file, ``kent.db`` in the state directory.
             create: Make the file, and its directory, where it is missing.
             read_only: SQLite itself refuses every write; nothing is made or migrated.
+            frozen: As ``read_only``, of a file that nobody else writes either: see ``connect``.
             busy_timeout_s: How long to wait for another writer.
 
         Raises:
             StoreVersionError: a newer KENT wrote the file.
             StoreError: it is absent, not KENT's, unwritable or locked, or the disk is full.
         """
+        read_only = read_only or frozen
         create = create and not read_only
         _check_place(path, create=create, read_only=read_only)
         mode = "ro" if read_only else "rwc" if create else "rw"
@@ -96,7 +100,8 @@ class Store(
                 _bring_up_to_date(database, path, mode, busy_timeout_s)
         finally:
             database.conn.close()
-        return cls(Connections(path, "ro" if read_only else "rw", busy_timeout_s))
+        kept = FROZEN if frozen else "ro" if read_only else "rw"
+        return cls(Connections(path, kept, busy_timeout_s))
 
     def close(self) -> None:
         """Close the file; end the threads that use the store before. Twice is once."""

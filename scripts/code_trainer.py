@@ -16,9 +16,9 @@ from memory.hologram.container import HologramContainer
 from memory.store import Store
 from sandbox import Sandbox
 from trainers.code_trainer import versions
+from trainers.code_trainer.apart import SEED
 from trainers.code_trainer.curriculum import CodeCurriculum
 from trainers.code_trainer.sources import read_tasks, tasks_of
-from trainers.code_trainer.stage import SEED
 from trainers.code_trainer.trainer import CodeTrainer
 
 

@@ -178,6 +178,11 @@ class CodeConfig(Section):
     repair_pairs: bool = Field(True, description="mine patterns from the critic's samples too")
     alpha: float = Field(0.05, gt=0, lt=1, description="of the promotion test")
 
+    def measured(self) -> "CodeConfig":
+        """The same, with the budget of the benchmark."""
+        budget = {"candidates": self.benchmark_candidates, "seconds": self.benchmark_seconds}
+        return self.model_copy(update=budget)
+
 
 Arm = Literal["infill", "rest", "rewrite", "resample", "recall", "edit", "ctm"]
 
@@ -224,9 +229,15 @@ class BenchmarkConfig(Section):
     samples: int = Field(0, ge=0, le=1000, description="0: critic.eval_samples_per_problem")
     ablation: bool = Field(False, description="also what each part is worth")
     task_file: str = Field(
-        "", description="SWE tasks of another file, its trees beside it, instead of the test ones"
+        "",
+        description="swebench-lite, swebench-verified, or a file of SWE tasks with its trees "
+        "beside it, instead of the store's test tasks",
     )
     limit: int = Field(0, ge=0, description="tasks of `kent benchmark code`; 0: all")
+    date_after: str = Field(
+        "", description="only SWE tasks whose base commit is later: 2023-01-31; empty: all"
+    )
+    clones: str = Field("", description="folder of git clones, for SWE-bench's sets from the Hub")
     modes: tuple[Literal["isolated", "cold", "shared_cache", "bm25"], ...] = Field(
         ("isolated", "cold", "shared_cache", "bm25"), description="of `kent benchmark code`"
     )

@@ -1,32 +1,30 @@
 """HonestCodeBenchmark: what a trained memory is worth on tasks that it never saw (seed: §5.1).
 
 The seed's fresh solver for each task would measure nothing that was learned. Here each task meets
-the trained memory read-only (``isolated``); beside it stand a solver that learned nothing
-(``cold``), one memory for all tasks that learns from each, its truth too (``shared_cache``: it
-leaks, and is no figure to compare), and BM25 over contents and paths.
+the trained memory frozen, in a process of its own (``isolated``); beside it stand a solver that
+learned nothing (``cold``), one memory for all tasks that learns from each, its truth too
+(``shared_cache``: it leaks, and is no figure to compare), and BM25 over contents and paths.
 """
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
-from memory.hologram.consolidation import ConsolidationFact
-from memory.hologram.container import HologramContainer
 from memory.records import Figure, ModelRow
-from memory.repair_records import Source
-from sandbox import Sandbox
 from trainers import statistics
 from trainers.code_trainer import versions
-from trainers.code_trainer.encoder import CodeEncoder
-from trainers.code_trainer.knowledge import MEMORY, Knowledge
-from trainers.code_trainer.measuring import solve_all
-from trainers.code_trainer.pattern_store import mined_of_task
+from trainers.code_trainer.apart import OpenSolver
+from trainers.code_trainer.localisation import Yardstick
+from trainers.code_trainer.measuring import solve_all, solve_apart
 from trainers.code_trainer.program_repair import Repair
 from trainers.code_trainer.results import Scored, Solution, figures
-from trainers.code_trainer.solver import Solver
-from trainers.errors import BenchmarkError
+from trainers.code_trainer.score_predictions import Resolves
+from trainers.honest.audit import audit
+from trainers.honest.isolation import Bench, Mode
+from trainers.honest.snapshot import freeze
 from trainers.stage import StageContext
 from trainers.tasks.swe.types import SWETask
 
@@ -60,124 +58,87 @@ class HonestCodeBenchmark:
 
     Args:
         context: store, settings, progress.
-        sandbox: where programs run.
-        container: the trained memory; nothing is written to it.
         model: the version that is measured.
         label: under which the store has the results of each mode.
+        task_file: where the tasks are read from; "" for the store.
+        resolves: whether a repository's tests pass with a change; see ``Resolves``.
     """
 
     def __init__(
         self,
         context: StageContext,
-        sandbox: Sandbox,
-        container: HologramContainer,
         model: ModelRow | None,
         label: str = "benchmark",
+        task_file: str = "",
+        resolves: Resolves = lambda task, changed: None,
     ) -> None:
-        self._context, self._sandbox, self._model = context, sandbox, model
-        self._label = label
-        self._knowledge = versions.load(context.state_dir, context.store, model, container)
+        self._context, self._model, self._resolves = context, model, resolves
+        self._label, self._task_file = label, task_file
 
     def evaluate(self, tasks: Sequence[SWETask], modes: Sequence[str] = MODES) -> BenchmarkResult:
         """Solve the tasks in each mode.
 
         Raises:
-            BenchmarkError: the version learned from one of the tasks.
+            BenchmarkError: the version learned from one of the tasks, or from one that is not of
+                the train split; a solver wrote into the snapshot.
             Stopped: asked to stop.
         """
-        self._refuse_seen(tasks)
-        ways = {
-            "isolated": self._isolated,
-            "cold": self._cold,
-            "shared_cache": self._shared_cache,
-            "bm25": self._bm25,
+        context = self._context
+        place = context.state_dir / "benchmark" / f"round-{context.round_id}"
+        snapshot = freeze(context.store, context.state_dir, place / "snapshot")
+        with snapshot.open() as frozen:
+            audit(frozen, [task.task_id for task in tasks])
+        opens = OpenSolver(
+            context.settings,
+            snapshot.folder,
+            context.state_dir,
+            self._id,
+            context.seed,
+            tuple(task.task_id for task in tasks),
+            self._task_file,
+        )
+        bench = Bench(opens, snapshot, place / "scratch", context.seed)
+        scored = {
+            mode: self._bm25(tasks) if mode == "bm25" else self._apart(bench, tasks, mode)
+            for mode in modes
         }
-        scored = {mode: ways[mode](tasks) for mode in modes}
-        seed = self._context.seed
+        snapshot.verify()
+        shutil.rmtree(place, ignore_errors=True)
         return BenchmarkResult(
-            {mode: figures(found, seed=seed) for mode, found in scored.items()}, scored
+            {mode: figures(found, seed=context.seed) for mode, found in scored.items()}, scored
         )
 
-    def _refuse_seen(self, tasks: Sequence[SWETask]) -> None:
-        known = set(self._knowledge.library.tasks)
-        if self._model is not None:
-            known |= self._context.store.training_tasks(self._model.id)
-        seen = sorted(known & {task.task_id for task in tasks})
-        if seen:
-            raise BenchmarkError(
-                f"{len(seen)} of the tasks were learned from, the first is {seen[0]}; "
-                "measure on others, or with a state directory of its own"
-            )
-
-    def _isolated(self, tasks: Sequence[SWETask]) -> list[Scored]:
-        return self._run(self._knowledge.snapshot(), tasks, "isolated")
-
-    def _cold(self, tasks: Sequence[SWETask]) -> list[Scored]:
-        return self._run(self._knowledge.cold(self._context.seed), tasks, "cold")
-
-    def _shared_cache(self, tasks: Sequence[SWETask]) -> list[Scored]:
-        shared = _Shared(self._knowledge.snapshot())
-        solver = self._solver(shared.knowledge)
-        mode = f"{self._label}, shared_cache"
-        return solve_all(
-            self._context, tasks, solver, mode=mode, model_id=self._id, after=shared.learn
+    def _apart(self, bench: Bench, tasks: Sequence[SWETask], mode: str) -> list[Scored]:
+        return solve_apart(
+            self._context,
+            tasks,
+            bench,
+            cast(Mode, mode),
+            mode=f"{self._label}, {mode}",
+            model_id=self._id,
+            resolves=self._resolves,
         )
 
     def _bm25(self, tasks: Sequence[SWETask]) -> list[Scored]:
-        only = _Localiser(self._knowledge.cold(self._context.seed))
+        only = _Localiser(Yardstick(self._context.state_dir / versions.INDEXES))
         return solve_all(self._context, tasks, only, mode=f"{self._label}, bm25", model_id=self._id)
-
-    def _run(self, knowledge: Knowledge, tasks: Sequence[SWETask], mode: str) -> list[Scored]:
-        return solve_all(
-            self._context,
-            tasks,
-            self._solver(knowledge),
-            mode=f"{self._label}, {mode}",
-            model_id=self._id,
-        )
-
-    def _solver(self, knowledge: Knowledge) -> Solver:
-        code = self._context.settings.code
-        budget = {"candidates": code.benchmark_candidates, "seconds": code.benchmark_seconds}
-        config = code.model_copy(update=budget)
-        return Solver(knowledge, self._sandbox, config, seed=self._context.seed)
 
     @property
     def _id(self) -> str | None:
         return self._model.id if self._model else None
 
 
-class _Shared:
-    """A copy of the memory that learns from the tasks it is measured on, and is then gone."""
-
-    def __init__(self, knowledge: Knowledge) -> None:
-        self.knowledge = knowledge
-        self._encoder = CodeEncoder(knowledge.container.codebook)
-
-    def learn(self, task: SWETask, repair: Repair | None) -> None:
-        """Learn from how a task went, and from its truth."""
-        if repair is not None and repair.attempts:
-            source = Source(task_id=task.task_id)
-            self.knowledge.container.constraints.record(repair.attempts, source)
-        shown = [item.pattern.key for item in mined_of_task(task)]
-        if shown:
-            key = self._encoder.encode_issue(task.issue_text)
-            fact = ConsolidationFact(key, shown[0], task_id=task.task_id)
-            memory = self.knowledge.container.create_neural_memory(MEMORY)
-            memory.consolidate([fact], train=False)
-
-
 class _Localiser:
     """Answers with a ranking of files alone."""
 
-    def __init__(self, knowledge: Knowledge) -> None:
-        self._knowledge = knowledge
+    def __init__(self, yardstick: Yardstick) -> None:
+        self._yardstick = yardstick
 
     def attempt(self, task: SWETask) -> tuple[Solution, Repair | None]:
         """Rank the files of a task that has a tree."""
         if task.tree is None:
             return Solution(task.task_id, files=tuple(task.code_before)), None
-        found = self._knowledge.localise(task)
+        found = self._yardstick.rank(task)
         functions = {p: tuple(name for name, _ in named) for p, named in found.functions.items()}
         return Solution(
             task.task_id, files=tuple(path for path, _ in found.files), functions=functions
@@ -195,4 +156,16 @@ def in_json(result: BenchmarkResult, *, seed: int) -> dict[str, Any]:
         for mode in result.scored
         if mode != "bm25" and (figure := result.against(mode, "bm25", seed=seed)) is not None
     }
-    return document | {"against_bm25": differences}
+    return document | {
+        "against_bm25": differences,
+        "items": {mode: _items(scored) for mode, scored in result.scored.items()},
+    }
+
+
+def _items(scored: Sequence[Scored]) -> dict[str, dict[str, bool]]:
+    """Task by task what a comparison of two runs pairs."""
+    ranked = [(one.task_id, one.file_rank) for one in scored if one.file_rank is not None]
+    return {
+        "file_acc1": {name: rank < 1 for name, rank in ranked},
+        "resolved": {one.task_id: one.resolved for one in scored if one.resolved is not None},
+    }

@@ -1,26 +1,28 @@
 """The benchmark of the code trainer, as a round of its own that trains nothing."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sandbox import Limits, Sandbox
 from trainers.clock import Clock
 from trainers.code_trainer import versions
 from trainers.code_trainer.benchmark import HonestCodeBenchmark, in_json
 from trainers.code_trainer.sources import (
     bring_in,
     by_hash,
+    read_measured,
     read_tasks,
     tasks_of,
 )
-from trainers.code_trainer.stage import container_of
 from trainers.config import CodeConfig
 from trainers.errors import BenchmarkError
+from trainers.honest.audit import learned_from
 from trainers.stage import StageContext, StageResult
+from trainers.tasks.swe.judging import calibrations
+from trainers.tasks.swe.judging.resolver import Resolver
 from trainers.tasks.swe.loading import CACHE
 from trainers.tasks.swe.notes import Notes
-from trainers.tasks.swe.reading import read_tasks as read_any
 from trainers.tasks.swe.types import SWETask
 
 _ABLATIONS = {
@@ -49,26 +51,34 @@ class CodeBenchmark:
         with clock.timed("tasks"):
             tasks, told = _tasks(context, notes)
         row = versions.in_use(context.store)
-        limits = Limits(memory_mb=context.settings.sandbox.memory_mb)
-        with Sandbox(workers=context.settings.sandbox.workers or None, limits=limits) as sandbox:
-            bench = HonestCodeBenchmark(context, sandbox, container_of(context), row)
-            with clock.timed("solve"):
-                result = bench.evaluate(tasks, context.settings.benchmark.modes)
-            document = in_json(result, seed=context.seed)
-            if context.settings.benchmark.ablation:
-                document["ablation"] = _ablation(context, sandbox, tasks)
+        wanted = context.settings.benchmark
+        resolver = Resolver(context.state_dir / calibrations.FOLDER)
+        bench = HonestCodeBenchmark(context, row, task_file=wanted.task_file, resolves=resolver)
+        with clock.timed("solve"):
+            result = bench.evaluate(tasks, wanted.modes)
+        document = in_json(result, seed=context.seed)
+        if wanted.ablation:
+            document["ablation"] = _ablation(context, tasks)
         document |= {
             "task_set": told,
             "n_tasks": len(tasks),
             "model": row.id if row else None,
             "model_status": row.status if row else None,
+            "judged": sorted(set(resolver.judged) & {task.task_id for task in tasks}),
+            "predictions": _predictions(context, {task.task_id for task in tasks}),
             "notes": notes.lines(),
             "seconds": clock.seconds,
         }
         return StageResult(document)
 
 
-def _ablation(context: StageContext, sandbox: Sandbox, tasks: list[SWETask]) -> dict[str, Any]:
+def _predictions(context: StageContext, ids: set[str]) -> dict[str, str]:
+    """The patch of each task that the isolated mode answered, of those that the store has."""
+    rows = context.store.repairs(round_id=context.round_id, mode="benchmark, isolated")
+    return {row.task_id: row.patch for row in rows if row.task_id in ids}
+
+
+def _ablation(context: StageContext, tasks: list[SWETask]) -> dict[str, Any]:
     """The isolated mode without parts of the memory, on programs: only they are searched."""
     row = versions.in_use(context.store)
     programs = [task for task in tasks if task.tree is None]
@@ -77,7 +87,7 @@ def _ablation(context: StageContext, sandbox: Sandbox, tasks: list[SWETask]) -> 
         code = CodeConfig.model_validate({**context.settings.code.model_dump(), **change})
         settings = context.settings.model_copy(update={"code": code})
         other = replace(context, settings=settings)
-        bench = HonestCodeBenchmark(other, sandbox, container_of(other), row, name)
+        bench = HonestCodeBenchmark(other, row, name, context.settings.benchmark.task_file)
         result = bench.evaluate(programs, ("isolated",))
         found[name] = in_json(result, seed=context.seed)["isolated"]
     return found
@@ -86,14 +96,21 @@ def _ablation(context: StageContext, sandbox: Sandbox, tasks: list[SWETask]) -> 
 def _tasks(context: StageContext, notes: Notes) -> tuple[list[SWETask], str]:
     wanted = context.settings.benchmark
     if wanted.task_file:
-        file = Path(wanted.task_file)
-        tasks = list(read_any(file, cache=context.state_dir / CACHE, notes=notes))
-        told = file.name
+        tasks = read_measured(context.settings, context.state_dir / CACHE, notes)
+        told = Path(wanted.task_file).name
+        learned = learned_from(context.store)
+        if seen := [task.task_id for task in tasks if task.task_id in learned]:
+            notes.say(f"{len(seen)} of {told} were learned from and are left out")
+            tasks = [task for task in tasks if task.task_id not in learned]
     else:
         for line in bring_in(context):
             notes.say(line)
         tasks = read_tasks(context.store, tasks_of(context.store, "test"))
         told = "the store's test split"
+    if wanted.date_after:
+        after = datetime.fromisoformat(wanted.date_after).replace(tzinfo=UTC).timestamp()
+        tasks = [task for task in tasks if (task.base_date or 0.0) > after]
+        told = f"{told}, after {wanted.date_after}"
     if wanted.limit:
         chosen = sorted(tasks, key=lambda task: by_hash(task.task_id))[: wanted.limit]
         kept = {task.task_id for task in chosen}

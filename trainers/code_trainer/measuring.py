@@ -2,14 +2,16 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, Protocol
 
 from memory.repair_records import RepairRow
 from trainers.code_trainer.diffs import unified_diff
 from trainers.code_trainer.program_repair import Repair
 from trainers.code_trainer.results import Scored, Solution, score
+from trainers.code_trainer.score_predictions import Resolves
 from trainers.errors import TrainerError
+from trainers.honest.isolation import Bench, Mode, run
 from trainers.stage import StageContext
 from trainers.tasks.swe.types import SWETask
 
@@ -66,6 +68,47 @@ def solve_all(
     return found
 
 
+def solve_apart(
+    context: StageContext,
+    tasks: Sequence[SWETask],
+    bench: Bench,
+    isolation: Mode,
+    *,
+    mode: str,
+    model_id: str | None,
+    resolves: Resolves = lambda task, changed: None,
+) -> list[Scored]:
+    """As ``solve_all``, each task in a process of its own; see :mod:`trainers.honest.isolation`.
+
+    Raises:
+        BenchmarkError: a solver wrote into the snapshot, or its process ended.
+        Stopped: asked to stop; what was solved is stored, but for a memory that leaks.
+    """
+    by_id = {task.task_id: task for task in tasks}
+    here = set(tasks_in_store(context, tasks))
+    found: dict[str, Scored] = {}
+    if isolation != "shared_cache":
+        rows = context.store.repairs(round_id=context.round_id, mode=mode)
+        found = {
+            row.task_id: _read(row.evidence[_KEPT])
+            for row in rows
+            if row.model_id == model_id and row.task_id in by_id
+        }
+    context.progress.start(f"solve, {mode}", len(tasks), "tasks", done=len(found))
+    left = [key for key in by_id if key not in found]
+    for key, answer in run(bench, isolation, left, context.check_stop):
+        task, scored = by_id[key], answer.scored
+        if scored.resolved is None:
+            patches = answer.solution.patches
+            scored = replace(scored, resolved=resolves(task, dict(patches[0]) if patches else {}))
+        found[key] = scored
+        if key in here:
+            row = _row(context, task, answer.solution, scored, mode, model_id)
+            context.store.add_repairs([row])
+        context.progress.advance()
+    return [found[task.task_id] for task in tasks]
+
+
 def _solve(
     context: StageContext,
     task: SWETask,
@@ -110,11 +153,7 @@ def _row(
     mode: str,
     model_id: str | None,
 ) -> RepairRow:
-    patch = ""
-    if solution.patches:
-        patched = {**task.code_before, **solution.patches[0]}
-        known = {path: patched[path] for path in patched if path in task.code_before}
-        patch = unified_diff(task.code_before, known)
+    patch = patch_of(task, solution)
     return RepairRow(
         task_id=task.task_id,
         mode=mode,
@@ -127,6 +166,17 @@ def _row(
         model_id=model_id,
         stage_run_id=context.stage_run_id,
     )
+
+
+def patch_of(task: SWETask, solution: Solution) -> str:
+    """The answer as a unified diff against the task's tree; "" where there is none."""
+    if not solution.patches:
+        return ""
+    after = solution.patches[0]
+    known = {path: task.code_before[path] for path in after if path in task.code_before}
+    if task.tree is not None:
+        known |= {path: task.tree.text(path) for path in after if path in task.tree.files()}
+    return unified_diff(known, after)
 
 
 def _written(result: Scored) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from trainers.stage import StageContext
 from trainers.tasks.swe.humanevalfix import read_humanevalfix
 from trainers.tasks.swe.injected import inject
 from trainers.tasks.swe.loading import load_tasks, to_rows
+from trainers.tasks.swe.named_sets import read_set
 from trainers.tasks.swe.notes import Notes
 from trainers.tasks.swe.quixbugs import read_quixbugs
 from trainers.tasks.swe.shared import read_swe
@@ -63,6 +64,21 @@ def bring_in(context: StageContext) -> list[str]:
         )
         notes += [f"{name}: {count} tasks read", *said.lines()]
     return notes
+
+
+def read_measured(settings: TrainerSettings, cache: Path, notes: Notes) -> list[SWETask]:
+    """The tasks that ``benchmark.task_file`` names: a set of SWE-bench's, or a file.
+
+    Raises:
+        TaskError: it cannot be read.
+    """
+    wanted = settings.benchmark
+    clones = Path(wanted.clones) if wanted.clones else None
+    folder = _folder(settings)
+    found = read_set(
+        wanted.task_file, os.environ, folder=folder, clones=clones, cache=cache, notes=notes
+    )
+    return list(found)
 
 
 def tasks_of(store: Store, split: TaskSplit, most: int = 0) -> list[str]:

@@ -9,6 +9,7 @@ from memory.records import Figure, ModelRow
 from sandbox import Limits, Sandbox
 from trainers.clock import Clock
 from trainers.code_trainer import versions
+from trainers.code_trainer.apart import SEED
 from trainers.code_trainer.curriculum import CodeCurriculum
 from trainers.code_trainer.fitting import fit_version
 from trainers.code_trainer.knowledge import Knowledge
@@ -28,9 +29,6 @@ from trainers.stage import StageContext, StageResult
 from trainers.tasks.swe.types import SWETask
 
 TASK_SET, PROTOCOL = "swe", "isolated"
-
-SEED = 0
-"""Of the codebook: vectors that were stored mean something under this seed only."""
 
 
 class CodeStage:

@@ -80,15 +80,28 @@ def save(context: StageContext, fitted: Fitted, task_ids: list[str], told: str) 
 
 
 def load(
-    state_dir: Path, store: Store, row: ModelRow | None, container: HologramContainer
+    state_dir: Path,
+    store: Store,
+    row: ModelRow | None,
+    container: HologramContainer,
+    *,
+    caches: Path | None = None,
 ) -> Knowledge:
     """The knowledge of a version; of None what the store remembers, with nothing fitted.
+
+    Args:
+        state_dir: below which its files are.
+        store: of the memory.
+        row: the version.
+        container: on which the memory is.
+        caches: the state directory whose caches are used, by default ``state_dir``.
 
     Raises:
         CheckpointError: a file is missing or is not what its hash says.
     """
+    caches = caches or state_dir
     if row is None:
-        return recall(store, container, Priors(), yardstick=Yardstick(state_dir / INDEXES))
+        return recall(store, container, Priors(), yardstick=Yardstick(caches / INDEXES))
     for name, sha256 in row.config.get("files", {}).items():
         path = state_dir / name
         if not path.is_file() or sha256_file(path) != sha256:
@@ -101,11 +114,11 @@ def load(
     localiser = None
     if (folder / _LOCALISER).is_dir():
         localiser = Localiser.load(
-            folder / _LOCALISER, indexes=state_dir / INDEXES, cache=state_dir / TABLES
+            folder / _LOCALISER, indexes=caches / INDEXES, cache=caches / TABLES
         )
     memory = container.create_neural_memory(MEMORY)
     generator = load_generation(folder, container.codebook, memory)
-    priors, ranks = Priors.load(folder / _PRIORS), Yardstick(state_dir / INDEXES)
+    priors, ranks = Priors.load(folder / _PRIORS), Yardstick(caches / INDEXES)
     return recall(store, container, priors, localiser, generator, ranks)
 
 

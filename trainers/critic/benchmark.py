@@ -20,7 +20,7 @@ from trainers.critic.calibrate import reliability
 from trainers.critic.candidates import Version, champion, kind_of, load_version
 from trainers.critic.dataset import examples_of
 from trainers.critic.engines import open_features
-from trainers.critic.evaluate import critic_figures, score, score_held_out
+from trainers.critic.evaluate import Scores, critic_figures, score, score_held_out
 from trainers.critic.features import FeatureSource
 from trainers.critic.judging import figures_json, pickers_of
 from trainers.critic.pipeline import Gathered, gather
@@ -169,6 +169,7 @@ class _Protocol:
             "n_problems": len(scores.examples.problem_ids),
             "n_samples": len(scores.logits),
             "pickers": figures_json(side["pickers"]),
+            "items": {"picked": _by_problem(scores)},
             "gap_closed": figures_json(side["gap_closed"]),
             "auc_within_problem": figures["auc_within_problem"].to_json(),
             "ece_before": figures["ece_before"].to_json(),
@@ -215,6 +216,11 @@ class _Protocol:
         with torch.inference_mode():
             self._version.critic.score(examples.inputs)
         return round(len(examples.passed) / (time.monotonic() - started), 1)
+
+
+def _by_problem(scores: Scores) -> dict[str, float]:
+    """Problem by problem: does the sample that the critic ranks first pass."""
+    return dict(zip(scores.examples.problem_ids, scores.picked.tolist(), strict=True))
 
 
 def _under(context: StageContext, protocol: str) -> StageContext:

@@ -12,7 +12,7 @@ import io
 import keyword
 import re
 import tokenize
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
@@ -86,16 +86,63 @@ def across_splits(rows: Sequence[ProblemRow]) -> list[NearDuplicate]:
     ]
 
 
+def shared(
+    trained: Mapping[str, Shingles],
+    tested: Mapping[str, Shingles],
+    kind: Kind,
+    *,
+    threshold: float,
+    least: int = 1,
+) -> list[NearDuplicate]:
+    """Find the pairs of something trained on and something tested that are near-duplicates.
+
+    Args:
+        trained: shingles by the name of what was trained on.
+        tested: the same of the test items; ``first`` of a pair is of ``trained``.
+        kind: of text.
+        threshold: the least Jaccard similarity.
+        least: what has fewer shingles is passed over.
+    """
+    buckets = MinHashLSH(threshold=max(0.3, threshold - 0.2), num_perm=_PERMUTATIONS)
+    for name, signature in _signatures(tested, least):
+        buckets.insert(name, signature)
+    found = []
+    for name, signature in _signatures(trained, least):
+        for other in sorted(buckets.query(signature)):
+            both = trained[name] & tested[other]
+            similarity = len(both) / len(trained[name] | tested[other])
+            if similarity >= threshold:
+                evidence = tuple(sorted(both, key=lambda s: (-len(s), s))[:5])
+                exact = similarity == 1
+                found.append(NearDuplicate(name, other, kind, similarity, exact, evidence))
+    return found
+
+
+def _signatures(sets: Mapping[str, Shingles], least: int) -> Iterator[tuple[str, MinHash]]:
+    names = [name for name, found in sets.items() if len(found) >= least]
+    texts = ([s.encode() for s in sorted(sets[name])] for name in names)
+    yield from zip(names, MinHash.generator(texts, num_perm=_PERMUTATIONS), strict=True)
+
+
 def statement_shingles(row: ProblemRow) -> Shingles:
     """Give the words and word pairs that are left of a statement without examples and filler."""
-    text = re.split(r">>>|\bassert\b", row.statement)[0]
+    return text_shingles(re.split(r">>>|\bassert\b", row.statement)[0])
+
+
+def text_shingles(text: str) -> Shingles:
+    """Give the words and word pairs that are left of a text without filler."""
     words = [_stem(word) for word in _WORDS.findall(_BOILERPLATE.sub(" ", text.lower()))]
     return frozenset(words) | {f"{a} {b}" for a, b in pairwise(words)}
 
 
 def code_shingles(row: ProblemRow) -> Shingles:
     """Give the runs of four tokens of the reference, names of its own made alike."""
-    tokens = _code_tokens(row.reference)
+    return program_shingles(row.reference)
+
+
+def program_shingles(code: str) -> Shingles:
+    """Give the runs of four tokens of a program, names of its own made alike."""
+    tokens = _code_tokens(code)
     starts = range(max(0, len(tokens) - _CODE_WIDTH + 1))
     return frozenset(" ".join(tokens[at : at + _CODE_WIDTH]) for at in starts)
 
@@ -159,11 +206,7 @@ def _pairs(
     # Buckets are set for less than the threshold: what they let through is measured exactly.
     buckets = MinHashLSH(threshold=max(0.3, threshold - 0.2), num_perm=_PERMUTATIONS)
     bases = {row.id: base_id(row) for row in rows}
-    names = [name for name, found in sets.items() if len(found) >= least]
-    signatures = MinHash.generator(
-        ([s.encode() for s in sorted(sets[name])] for name in names), num_perm=_PERMUTATIONS
-    )
-    for name, signature in zip(names, signatures, strict=True):
+    for name, signature in _signatures(sets, least):
         for other in sorted(buckets.query(signature)):
             shared = sets[name] & sets[other]
             similarity = len(shared) / len(sets[name] | sets[other])

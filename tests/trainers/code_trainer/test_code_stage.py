@@ -62,9 +62,8 @@ def test_the_benchmark_refuses_tasks_that_were_learned_from(first):
     context = context_in(folder)
     seen = off_by_one("limit", 2, "train")
     from trainers.code_trainer.benchmark import HonestCodeBenchmark
-    from trainers.code_trainer.stage import container_of
 
-    bench = HonestCodeBenchmark(context, None, container_of(context), store.model("code-0001"))
+    bench = HonestCodeBenchmark(context, store.model("code-0001"))
     with pytest.raises(BenchmarkError, match="1 of the tasks were learned from"):
         bench.evaluate([seen])
     store.close_round(context.round_id, "failed")

@@ -92,13 +92,14 @@ def load_tasks(
     split: TaskSplit | None = None,
     source: str | None = None,
     ids: Iterable[str] | None = None,
+    cache: Path | None = None,
 ) -> Iterator[SWETask]:
     """Give the stored tasks of a split, a source and these ids (None: of all), ordered by id.
 
     Only some are in memory at a time. Their trees are read lazily; what the shared files hold is
-    unpacked into the state directory's cache.
+    unpacked into ``cache``, by default the state directory's.
     """
-    cache = store.path.parent / CACHE
+    cache = cache or store.path.parent / CACHE
     return from_rows(store.swe_tasks(split=split, source=source, ids=ids), cache)
 
 

@@ -1,0 +1,1 @@
+"""Judges SWE tasks without containers: by a release's test files, in an environment of its own."""
