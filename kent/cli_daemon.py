@@ -1,4 +1,4 @@
-"""``kent daemon``: start, stop, restart, status, logs, unit."""
+"""``kent daemon``: start, stop, restart, pause, resume, status, logs, unit."""
 
 import time
 
@@ -48,6 +48,25 @@ def restart(app: App, now: bool, rounds: int | None) -> None:
 
 
 @daemon.command()
+@pass_app
+def pause(app: App) -> None:
+    """Finish the unit of work in hand, then wait for `resume`, also after a restart."""
+    from kent.pause import set_paused
+
+    said = "pausing" if set_paused(app.config.state_dir, True) else "was pausing already"
+    click.echo(f"{said}; `kent daemon resume` goes on")
+
+
+@daemon.command()
+@pass_app
+def resume(app: App) -> None:
+    """End a pause; the round goes on where it was."""
+    from kent.pause import set_paused
+
+    click.echo("resumed" if set_paused(app.config.state_dir, False) else "there was no pause")
+
+
+@daemon.command()
 @json_option
 @pass_app
 def status(app: App, as_json: bool) -> None:
@@ -86,9 +105,9 @@ def logs(app: App, follow: bool, lines: int, stage: str) -> None:
 @pass_app
 def unit(app: App) -> None:
     """Print a systemd unit for this configuration."""
-    from kent.unit import systemd_unit
+    from kent.unit import installed_systemd, systemd_unit
 
-    click.echo(systemd_unit(app.config, app.config_file), nl=False)
+    click.echo(systemd_unit(app.config, app.config_file, installed_systemd()), nl=False)
 
 
 def _start(app: App, rounds: int | None) -> None:
