@@ -42,6 +42,9 @@ class DaemonConfig(Section):
     min_free_gb: float = Field(
         2.0, ge=0, le=1_000_000, description="no stage starts with less disk than this"
     )
+    remedy_pause_s: float = Field(
+        10, ge=0.1, le=3600, description="before the first new try when no stage can work; it grows"
+    )
     log_max_mb: float = Field(20, ge=0.01, le=10_000, description="a longer log file is rotated")
     log_keep: int = Field(3, ge=1, le=100, description="rotated files that are kept")
 

@@ -26,12 +26,13 @@ from kent.stop import StopRequest
 from kent.supervisor import Watcher
 from kent.systemd import Notifier
 from memory.errors import StoreError, StoreUnavailable
+from memory.files import PASSING
 from memory.records import RoundRow, StageRunRow
 from memory.store import Store
 
 _POLL_S = 0.2
 _LOOK_BACK = 10  # rounds; the pause after failures is at its longest by then
-_BLOCKED_S, _BLOCKED_MAX_S = 10.0, 600.0
+_BLOCKED_MAX_S = 600.0
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,10 @@ class Daemon:
             return _watched_round(self._config, life, quiet=self._quiet)
         except StoreUnavailable as error:
             return RoundOutcome(0, "blocked", str(error))
+        except OSError as error:  # a log or the pace, on a disk that is full or read-only
+            if error.errno not in PASSING:
+                raise
+            return RoundOutcome(0, "blocked", f"{error.filename or 'a file'}: {error.strerror}")
 
     def _due_at(self, store: Store, *, first: bool) -> float:
         """When the next round begins, in Unix seconds; in the past where one was cut."""
@@ -142,8 +147,9 @@ class Daemon:
 
     def _wait_for_remedy(self, life: _Life, reason: str, times: int) -> None:
         """Wait before the round goes on, each time twice as long."""
-        pause_s = min(_BLOCKED_S * 2 ** min(times, 10), _BLOCKED_MAX_S)
-        log.error("waiting for a remedy, the next try is in %.0f s: %s", pause_s, reason)
+        first_s = self._config.daemon.remedy_pause_s
+        pause_s = min(first_s * 2 ** min(times, 10), max(first_s, _BLOCKED_MAX_S))
+        log.error("waiting for a remedy, the next try is in %g s: %s", pause_s, reason)
         until = time.monotonic() + pause_s
         self._hold(life, f"waiting: {reason}", lambda: time.monotonic() >= until)
 

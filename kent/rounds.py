@@ -1,5 +1,6 @@
 """One round: opened or resumed, its stages in order, each retried where that helps, closed."""
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -115,7 +116,9 @@ def end_earlier_life(store: Store, grace_s: float) -> None:
     known = store.processes()
     named = [(row["pid"], row["pid_start"]) for row in known]
     named += [(run.pid, run.pid_start) for run in cut]
-    living = [process for pid, began in named if (process := find(pid, began))]
+    # An attempt that could not even begin, on a full disk say, still bears our own number.
+    found = [process for pid, began in named if (process := find(pid, began))]
+    living = [process for process in found if process.pid != os.getpid()]
     if living:
         log.warning("ending %d processes of an earlier life", len(living))
         end_gently(living, grace_s)

@@ -26,7 +26,7 @@ from kent.stages import load_stage
 from memory.errors import StoreError, StoreUnavailable
 from memory.files import PASSING
 from memory.store import Store
-from trainers.errors import TrainerError
+from trainers.errors import GeneratorError, TrainerError
 from trainers.stage import Progress, Stage, StageContext, Stopped
 
 log = logging.getLogger("kent.stage")
@@ -34,10 +34,14 @@ log = logging.getLogger("kent.stage")
 # How the child says by its exit code what it did not write into the store.
 EXIT_DONE, EXIT_FAILED, EXIT_UNAVAILABLE, EXIT_STOPPED = 0, 1, 74, 75
 
-# Why an attempt failed, in the metrics of its row; the first three are worth another attempt.
+# Why an attempt failed, in the metrics of its row; the first four are worth another attempt.
 # After `unavailable` (a full disk, a locked file) the round waits, and none of them is used up.
-Failure = Literal["out_of_memory", "crash", "no_heartbeat", "time_limit", "error", "unavailable"]
-WORTH_RETRYING: frozenset[Failure] = frozenset({"out_of_memory", "crash", "no_heartbeat"})
+Failure = Literal[
+    "out_of_memory", "crash", "no_heartbeat", "generator", "time_limit", "error", "unavailable"
+]
+WORTH_RETRYING: frozenset[Failure] = frozenset(
+    {"out_of_memory", "crash", "no_heartbeat", "generator"}
+)
 
 
 @dataclass(frozen=True)
@@ -139,6 +143,8 @@ def _record_failure(store: Store, stage_run_id: int, error: Exception) -> int:
         failure, text = "out_of_memory", f"out of memory: {text}"
     elif is_unavailable(error):
         failure = "unavailable"
+    elif isinstance(error, GeneratorError):  # it may have died of something that passes
+        failure = "generator"
     if not expected:
         traceback.print_exc()
     line = " ".join(text.split())
