@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from memory.records import Figure, ProblemRow, SampleRow, Split, VerdictRow
 from memory.store import Store
 
-BATCH = 2000
+BATCH = 10_000
 PROBLEMS, ROUNDS = 1000, 100
 _WORDS = ("passed", "failed", "failed", "error", "timeout")
 _SPLITS: tuple[Split, ...] = ("train", "train", "validation", "test")
