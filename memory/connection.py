@@ -8,9 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlite_utils import Database
-
 from memory.errors import SplitGuardError, StoreError, StoreUnavailable
+from memory.sqlite import Database
 
 BUSY_TIMEOUT_S = 150.0  # another program may keep the file locked for a minute and more
 OLDEST_SQLITE = (3, 38, 0)  # STRICT tables and the JSON operators

@@ -5,13 +5,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from sqlite_utils import Database
-
 from memory.connection import BUSY_TIMEOUT_S, connect, plain_errors
 from memory.errors import StoreError
 from memory.files import sha256_file, write_atomically
 from memory.schema import migrations
 from memory.schema_repair import LEARNED, LEARNED_FROM_PROBLEMS
+from memory.sqlite import Database
 from memory.store import Store, copy_database, known_migrations
 
 DATABASE_NAME = "kent.db"

@@ -2,9 +2,8 @@
 
 import sqlite3
 
-from sqlite_utils import Database, Migrations
-
 from memory import schema_acts, schema_loops, schema_repair
+from memory.sqlite import Database, Migrations
 
 migrations = Migrations("kent")
 

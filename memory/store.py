@@ -7,8 +7,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from sqlite_utils import Database
-
 from memory.behaviours import Behaviours
 from memory.connection import (
     BUSY_TIMEOUT_S,
@@ -36,6 +34,7 @@ from memory.retention import Retention
 from memory.rounds import Rounds
 from memory.samples import Samples
 from memory.schema import migrations
+from memory.sqlite import Database
 from memory.swe_tasks import SweTasks
 
 _CHECKPOINT_WAIT_MS = 5000
