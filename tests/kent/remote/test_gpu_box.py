@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from box import ROOT, wait_for
-from conftest import Account, guards
+from gpu_account import Account, guards
 from lambda_server import KEY
 
 from kent.errors import RemoteError

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 from box import wait_for
-from conftest import Account
+from gpu_account import Account
 
 from kent.remote import jobs
 from kent.remote.shell import Shell
