@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -121,26 +121,41 @@ def main() -> int:
     options = _options()
     faults = [*FAULTS, *(LONG if options.long else [])]
     wanted = [fault for fault in faults if options.only in fault.name]
-    jobs = [(fault, seed) for fault in wanted for seed in range(options.repeat)]
-    trials: list[Trial] = []
+    trials = _read(options.json)
+    done = {(trial.fault, trial.seed) for trial in trials}
+    # One trial of every kind first, so that a run that is cut has seen them all.
+    jobs = [(fault, seed) for seed in range(options.repeat) for fault in wanted]
+    jobs = [(fault, seed) for fault, seed in jobs if (fault.name, seed) not in done]
     with (
         tempfile.TemporaryDirectory(prefix="kent-chaos-") as scratch,
         ThreadPoolExecutor(options.jobs) as pool,
     ):
-
-        def one(number: int) -> Trial:
-            fault, seed = jobs[number]
-            trial = run_trial(fault, seed, Path(scratch) / str(number))
-            said = trial.skipped or "; ".join(trial.problems) or "ok"
-            sys.stderr.write(f"{trial.fault}, {seed}: {said} ({trial.seconds:g} s)\n")
-            sys.stderr.flush()
-            return trial
-
-        trials = list(pool.map(one, range(len(jobs))))
+        running = [
+            pool.submit(run_trial, fault, seed, Path(scratch) / str(number))
+            for number, (fault, seed) in enumerate(jobs)
+        ]
+        for future in as_completed(running):
+            trial = future.result()
+            trials.append(trial)
+            _tell(trial, options.json)
     sys.stdout.write("\n".join(_table(trials)) + "\n")
-    if options.json:
-        options.json.write_text(json.dumps([asdict(trial) for trial in trials], indent=1))
     return 0 if all(trial.ok for trial in trials) else 1
+
+
+def _read(file: Path | None) -> list[Trial]:
+    """The trials that an earlier run, which was cut, has written."""
+    if file is None or not file.exists():
+        return []
+    return [Trial(**json.loads(line)) for line in file.read_text().splitlines()]
+
+
+def _tell(trial: Trial, file: Path | None) -> None:
+    said = trial.skipped or "; ".join(trial.problems) or ("ok" if trial.ok else "rows are lost")
+    sys.stderr.write(f"{trial.fault}, {trial.seed}: {said} ({trial.seconds:g} s)\n")
+    sys.stderr.flush()
+    if file is not None:
+        with file.open("a") as lines:
+            lines.write(json.dumps(asdict(trial)) + "\n")
 
 
 def _options() -> argparse.Namespace:
@@ -149,7 +164,11 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--only", default="", help="kinds whose name has this in it")
     parser.add_argument("--long", action="store_true", help="also what takes minutes")
     parser.add_argument("--jobs", type=int, default=1, help="trials at once")
-    parser.add_argument("--json", type=Path, help="also write every trial to this file")
+    parser.add_argument(
+        "--json",
+        type=Path,
+        help="write every trial to this file; those that are there are not run again",
+    )
     return parser.parse_args()
 
 
