@@ -11,6 +11,7 @@ from kent.champions import replace_damaged
 from kent.config import KentConfig, stored_config
 from kent.disk import require_space
 from kent.errors import ConfigError, DaemonError
+from kent.heap import give_back
 from kent.logs import log
 from kent.processes import end_gently, find
 from kent.retention import prune
@@ -199,6 +200,7 @@ def _tidy(store: Store, config: KentConfig) -> None:
     if config.retention.enabled:
         prune(store, config.retention)
     _checkpoint(store)
+    give_back()
 
 
 def _checkpoint(store: Store) -> None:

@@ -136,6 +136,8 @@ class Store(
             connection.execute(f"PRAGMA busy_timeout={min(wait_ms, _CHECKPOINT_WAIT_MS)}")
             try:
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                # Pages that were read long ago need not stay in memory until the next round.
+                connection.execute("PRAGMA shrink_memory")
             finally:
                 connection.execute(f"PRAGMA busy_timeout={wait_ms}")
 

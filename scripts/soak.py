@@ -71,9 +71,10 @@ def judge(looks: list[Look], since: int) -> list[str]:
     if memory[1] > memory[0] * (1 + _MOST_GROWTH):
         found.append(f"resident memory grew from {memory[0]:.0f} to {memory[1]:.0f} bytes")
     for name in ("handles", "threads", "children"):
-        before, after = ([getattr(look, name) for look in part] for part in (first, last))
-        if median(after) > median(before):
-            found.append(f"{name} grew from {median(before):g} to {median(after):g}")
+        # At rest: a look may come while a backup is made or a stage is started.
+        before, after = (min(getattr(look, name) for look in part) for part in (first, last))
+        if after > before:
+            found.append(f"{name} grew from {before} to {after}")
     end = looks[-1]
     bounds = {
         # A round that is open may have written one more than retention will leave.
@@ -94,8 +95,8 @@ def _run(folder: Path, rounds: int) -> tuple[list[Look], list[str]]:
             processes = world.processes()
             if processes:
                 looks.append(_look(world, processes[0], time.monotonic() - began))
-            if len(looks) % 25 == 0:
-                _say(f"round {len(looks)}")
+                if len(looks) % 25 == 0:
+                    _say(f"round {len(looks)}: {looks[-1]}")
         problem = world.finish()
         left = [str(one.pid) for one in world.processes()]
         problems = [*([problem] if problem else []), *(f"process {pid} was left" for pid in left)]
