@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from kent.alerts import Alerts
@@ -246,6 +247,7 @@ def _clock() -> Iterator[BackgroundScheduler]:
     """A running scheduler; a wake-up that was missed, by a sleeping machine, comes late, once."""
     scheduler = BackgroundScheduler(
         timezone=UTC,
+        executors={"default": ThreadPoolExecutor(1)},  # by default ten threads, one after another
         job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
     )
     scheduler.start()
