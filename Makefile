@@ -10,7 +10,8 @@ PYTEST_ARGS ?=
 BENCH_ARGS ?=
 
 .PHONY: run setup weights test test-vllm test-slow lint format bench-overlap bench-generators \
-	bench-sandbox bench-hdc bench-forgetting bench-localisation bench-ctm bench-fractal clean
+	bench-sandbox bench-hdc bench-forgetting bench-localisation bench-ctm bench-fractal \
+	bench-store chaos soak clean
 
 run: setup weights
 	$(BIN)/kent daemon start --foreground --rounds 1
@@ -80,6 +81,19 @@ bench-localisation: setup
 
 bench-ctm: setup
 	OMP_NUM_THREADS=1 $(BIN)/python scripts/bench_ctm.py $(BENCH_ARGS)
+
+# A million samples and verdicts: inserts, report, status, backup, verify.
+bench-store: setup
+	$(BIN)/python scripts/bench_store.py $(BENCH_ARGS)
+
+# Every kind of fault, several times each; nothing may be lost. Some kinds want root, for a mount.
+CHAOS_ARGS ?= --repeat 3
+chaos: setup
+	OMP_NUM_THREADS=1 $(BIN)/python scripts/chaos.py $(CHAOS_ARGS)
+
+SOAK_ARGS ?= --rounds 300
+soak: setup
+	OMP_NUM_THREADS=1 $(BIN)/python scripts/soak.py $(SOAK_ARGS)
 
 clean:
 	rm -rf $(VENV) .venv-vllm build *.egg-info

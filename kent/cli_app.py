@@ -36,6 +36,16 @@ class App:
         return self.load()
 
     @cached_property
+    def state_dir(self) -> Path:
+        """Where the state is, for commands that want nothing else of the configuration.
+
+        Where ``--state`` says it, nothing is read: that takes longer than all else that they do.
+        """
+        if self.state_option is not None:
+            return self.state_option.expanduser().resolve()
+        return self.config.state_dir
+
+    @cached_property
     def config_file(self) -> Path | None:
         """The configuration file in force."""
         import os

@@ -1,4 +1,4 @@
-"""``kent daemon``: start, stop, restart, status, logs, unit."""
+"""``kent daemon``: start, stop, restart, pause, resume, status, logs, unit."""
 
 import time
 
@@ -48,13 +48,32 @@ def restart(app: App, now: bool, rounds: int | None) -> None:
 
 
 @daemon.command()
+@pass_app
+def pause(app: App) -> None:
+    """Finish the unit of work in hand, then wait for `resume`, also after a restart."""
+    from kent.pause import set_paused
+
+    said = "pausing" if set_paused(app.state_dir, True) else "was pausing already"
+    click.echo(f"{said}; `kent daemon resume` goes on")
+
+
+@daemon.command()
+@pass_app
+def resume(app: App) -> None:
+    """End a pause; the round goes on where it was."""
+    from kent.pause import set_paused
+
+    click.echo("resumed" if set_paused(app.state_dir, False) else "there was no pause")
+
+
+@daemon.command()
 @json_option
 @pass_app
 def status(app: App, as_json: bool) -> None:
     """Say what the daemon is doing: round, stage, progress, heartbeat, last error, disk."""
     from kent import status as state
 
-    document = state.status(app.config.state_dir)
+    document = state.status(app.state_dir)
     if as_json:
         print_json(document)
     else:
@@ -71,7 +90,7 @@ def logs(app: App, follow: bool, lines: int, stage: str) -> None:
     from kent.logs import follow as following
     from kent.logs import last_lines, log_path
 
-    path = log_path(app.config.state_dir, stage)
+    path = log_path(app.state_dir, stage)
     if not path.exists() and not follow:
         known = ", ".join(sorted(file.stem for file in path.parent.glob("*.log")))
         raise click.UsageError(f"no log {path}; logs there: {known or 'none'}")
@@ -86,9 +105,9 @@ def logs(app: App, follow: bool, lines: int, stage: str) -> None:
 @pass_app
 def unit(app: App) -> None:
     """Print a systemd unit for this configuration."""
-    from kent.unit import systemd_unit
+    from kent.unit import installed_systemd, systemd_unit
 
-    click.echo(systemd_unit(app.config, app.config_file), nl=False)
+    click.echo(systemd_unit(app.config, app.config_file, installed_systemd()), nl=False)
 
 
 def _start(app: App, rounds: int | None) -> None:

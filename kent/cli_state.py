@@ -17,14 +17,62 @@ def state() -> None:
 
 
 @state.command()
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("file", required=False, type=click.Path(path_type=Path, dir_okay=False))
 @pass_app
-def backup(app: App, file: Path) -> None:
-    """Copy the database to FILE, consistently, while the daemon runs; FILE must not exist."""
+def backup(app: App, file: Path | None) -> None:
+    """Copy the database to FILE, consistently, while the daemon runs; FILE must not exist.
+
+    Without FILE the copy goes to backups/ in the state directory, where the newest ones are kept
+    (backup.keep), as the daemon does by itself (backup.every_hours).
+    """
+    from kent.backups import make_backup
     from memory.maintenance import backup as copy
 
-    copy(app.config.state_dir / "kent.db", file)
+    if file is None:
+        file = make_backup(app.config.state_dir, app.config.backup.keep)
+    else:
+        copy(app.config.state_dir / "kent.db", file)
     say(f"wrote {file}")
+
+
+@state.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@pass_app
+def restore(app: App, file: Path) -> int:
+    """Put a backup in the place of the database, which is kept beside it; no daemon may run."""
+    from kent.restore import restore as put_back
+
+    done = put_back(app.config.state_dir, file)
+    for note in [*done.notes, *done.findings]:
+        click.echo(note)
+    kept = f"; what was there is {done.kept}" if done.kept else ""
+    say(f"restored from {file}{kept}")
+    return 1 if done.findings else 0
+
+
+@state.command()
+@click.option("--dry-run", is_flag=True, help="Say what would go, and remove nothing.")
+@json_option
+@pass_app
+def prune(app: App, dry_run: bool, as_json: bool) -> None:
+    """Remove what retention lets go: files of old versions, caches over their limit.
+
+    Samples, verdicts and figures stay. While a stage runs, its round and the caches are left alone.
+    """
+    from kent.instance import read_holder
+    from kent.retention import carry_out, plan
+
+    holder = read_holder(app.config.state_dir)
+    with app.read_store() if dry_run else app.write_store() as store:
+        busy = bool(holder and holder.alive and store.current_round())
+        planned = plan(store, app.config.retention, stage_running=busy)
+        if not dry_run:
+            carry_out(store, planned)
+    if as_json:
+        versions, files = planned.versions, [one.to_json() for one in planned.files]
+        print_json({"versions": versions, "files": files, "bytes": planned.bytes})
+    else:
+        click.echo("\n".join(planned.in_lines()))
 
 
 @state.command()

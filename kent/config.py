@@ -14,6 +14,7 @@ from kent.config_fields import field_at, is_path
 from kent.config_sources import Layer, find_file, read_environment, read_flags, read_toml
 from kent.errors import ConfigError
 from kent.profiles import PRESETS, Profile
+from kent.service_settings import AlertsConfig, BackupConfig, RetentionConfig
 from kent.stages import STAGES, is_stage_name
 from trainers.config import TrainerSettings
 from trainers.section import Section
@@ -40,6 +41,9 @@ class DaemonConfig(Section):
     )
     min_free_gb: float = Field(
         2.0, ge=0, le=1_000_000, description="no stage starts with less disk than this"
+    )
+    remedy_pause_s: float = Field(
+        10, ge=0.1, le=3600, description="before the first new try when no stage can work; it grows"
     )
     log_max_mb: float = Field(20, ge=0.01, le=10_000, description="a longer log file is rotated")
     log_keep: int = Field(3, ge=1, le=100, description="rotated files that are kept")
@@ -81,6 +85,10 @@ class KentConfig(TrainerSettings):
     weights_dir: Path = Field(Path("weights"), description="models; KENT_WEIGHTS overrides")
     daemon: DaemonConfig = Field(default_factory=DaemonConfig)
     stages: StagesConfig = Field(default_factory=StagesConfig)
+    retention: RetentionConfig = Field(default_factory=RetentionConfig)
+    backup: BackupConfig = Field(default_factory=BackupConfig)
+    # An address can be a secret: it goes neither into the store nor to a stage's process.
+    alerts: AlertsConfig = Field(default_factory=AlertsConfig, exclude=True)
 
 
 def load_config(
@@ -115,15 +123,16 @@ def load_config(
 def stored_config(document: Mapping[str, Any], current: KentConfig) -> KentConfig:
     """The configuration that a round began with, on this machine and under this daemon.
 
-    Folders and the daemon's own section are those of ``current``; all that shapes results is the
-    round's. Raises ConfigError where the document is of another version of KENT.
+    Folders and the sections of the service are those of ``current``; all that shapes results is
+    the round's. Raises ConfigError where the document is of another version of KENT.
     """
     mine = current.model_dump(mode="json")
-    keep = ("state_dir", "weights_dir", "daemon")
+    keep = ("state_dir", "weights_dir", "daemon", "retention", "backup")
     merged = {**document, **{name: mine[name] for name in keep}}
     merged["tasks"] = {**merged.get("tasks", {}), "data_dir": mine["tasks"]["data_dir"]}
     try:
-        return KentConfig.model_validate_json(json.dumps(merged), strict=True)
+        stored = KentConfig.model_validate_json(json.dumps(merged), strict=True)
+        return stored.model_copy(update={"alerts": current.alerts})
     except ValidationError as error:
         raise ConfigError(f"the stored configuration does not fit this version: {error}") from error
 

@@ -3,6 +3,7 @@
 KentError
 ├── ConfigError      kent.toml, KENT_* or a flag is wrong (exit code 2)
 ├── PromotionError   a version cannot become champion
+├── RemoteError      a rented machine cannot be had, reached or given back
 ├── ExportError      what is to be exported is not there, or its file is in the way
 └── DaemonError      it cannot start, stop or be reached
     └── AlreadyRunning   another process holds the state directory
@@ -33,6 +34,10 @@ class PromotionError(KentError):
 
 class ExportError(KentError):
     """What is to be exported is not there, or cannot be written as asked."""
+
+
+class RemoteError(KentError):
+    """A rented machine cannot be had, reached, or given back."""
 
 
 class DaemonError(KentError):

@@ -11,10 +11,10 @@ from typing import Any, Literal
 from kent.errors import AlreadyRunning, DaemonError
 from kent.processes import is_alive, own_identity
 
-Role = Literal["daemon", "round"]
+Role = Literal["daemon", "round", "restore"]
 
 _FILE_BYTES = 4096
-_REASON_CHARS = 500  # of up to six bytes each in JSON
+_REASON_CHARS, _WAITING_CHARS = 400, 160  # of up to six bytes each in JSON
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ class Holder:
     ended_at: float | None = None
     reason: str = ""
     next_due_at: float | None = None
+    waiting: str = ""  # for what, where it waits for a person; also that it is paused
 
     @property
     def alive(self) -> bool:
@@ -96,7 +97,7 @@ class Instance:
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
         """Let go, saying why; a failure is told to whoever asks for the status later."""
         reason = f"failed: {error}"[:_REASON_CHARS] if kind else "stopped"
-        self._update(ended_at=time.time(), reason=reason, next_due_at=None)
+        self._update(ended_at=time.time(), reason=reason, next_due_at=None, waiting="")
         os.close(self._descriptor)
 
     def ready(self) -> None:
@@ -106,6 +107,10 @@ class Instance:
     def next_due(self, at: float | None) -> None:
         """Say when the next round begins, in Unix seconds; None while one runs."""
         self._update(next_due_at=at)
+
+    def wait_for(self, what: str) -> None:
+        """Say what keeps it from going on; empty: nothing does."""
+        self._update(waiting=what[:_WAITING_CHARS])
 
     def _lock(self) -> None:
         try:
@@ -129,7 +134,9 @@ def held_by(state_dir: Path) -> str:
     holder = read_holder(state_dir)
     if holder is None:
         return f"{state_dir} is held by another process"
-    what = "a daemon" if holder.role == "daemon" else "`kent round`"
+    what = {"daemon": "a daemon", "restore": "`kent state restore`"}.get(
+        holder.role, "`kent round`"
+    )
     since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(holder.since))
     return (
         f"{state_dir} is held by {what}, pid {holder.pid}, since {since}; "

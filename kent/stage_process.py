@@ -23,19 +23,25 @@ from kent.config import KentConfig
 from kent.errors import KentError
 from kent.processes import kill_own_group
 from kent.stages import load_stage
-from memory.errors import StoreError
+from memory.errors import StoreError, StoreUnavailable
+from memory.files import PASSING
 from memory.store import Store
-from trainers.errors import TrainerError
+from trainers.errors import GeneratorError, TrainerError
 from trainers.stage import Progress, Stage, StageContext, Stopped
 
 log = logging.getLogger("kent.stage")
 
 # How the child says by its exit code what it did not write into the store.
-EXIT_DONE, EXIT_FAILED, EXIT_STOPPED = 0, 1, 75
+EXIT_DONE, EXIT_FAILED, EXIT_UNAVAILABLE, EXIT_STOPPED = 0, 1, 74, 75
 
-# Why an attempt failed, in the metrics of its row; the first three are worth another attempt.
-Failure = Literal["out_of_memory", "crash", "no_heartbeat", "time_limit", "error"]
-WORTH_RETRYING: frozenset[Failure] = frozenset({"out_of_memory", "crash", "no_heartbeat"})
+# Why an attempt failed, in the metrics of its row; the first four are worth another attempt.
+# After `unavailable` (a full disk, a locked file) the round waits, and none of them is used up.
+Failure = Literal[
+    "out_of_memory", "crash", "no_heartbeat", "generator", "time_limit", "error", "unavailable"
+]
+WORTH_RETRYING: frozenset[Failure] = frozenset(
+    {"out_of_memory", "crash", "no_heartbeat", "generator"}
+)
 
 
 @dataclass(frozen=True)
@@ -67,8 +73,12 @@ def main() -> int:
     for package in ("kent", "trainers", "memory", "sandbox"):
         logging.getLogger(package).setLevel(logging.INFO)
     job = Job(**json.loads(line))
-    with Store.open(Path(job.store), create=False) as store:
-        return run_job(job, store, stop)
+    try:
+        with Store.open(Path(job.store), create=False) as store:
+            return run_job(job, store, stop)
+    except StoreUnavailable as error:  # it could not even be said in the store
+        sys.stderr.write(f"failed: {error}\n")
+        return EXIT_UNAVAILABLE
 
 
 def run_job(job: Job, store: Store, stop: "_StopFlag") -> int:
@@ -106,6 +116,17 @@ def is_out_of_memory(error: BaseException) -> bool:
     return error.__cause__ is not None and is_out_of_memory(error.__cause__)
 
 
+def is_unavailable(error: BaseException) -> bool:
+    """True where a place could not be written just now: that is no fault of the stage."""
+    if isinstance(error, StoreUnavailable):
+        return True
+    if isinstance(error, OSError) and error.errno in PASSING:
+        return True
+    if "no space left on device" in str(error).lower():  # as libraries in other languages say it
+        return True
+    return error.__cause__ is not None and is_unavailable(error.__cause__)
+
+
 def _run(stage: Stage, context: StageContext) -> dict[str, Any]:
     """Run the stage where it is due; what to record of it."""
     if reason := stage.why_not_due(context):
@@ -120,6 +141,10 @@ def _record_failure(store: Store, stage_run_id: int, error: Exception) -> int:
     failure: Failure = "error"
     if is_out_of_memory(error):
         failure, text = "out_of_memory", f"out of memory: {text}"
+    elif is_unavailable(error):
+        failure = "unavailable"
+    elif isinstance(error, GeneratorError):  # it may have died of something that passes
+        failure = "generator"
     if not expected:
         traceback.print_exc()
     line = " ".join(text.split())

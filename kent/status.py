@@ -4,6 +4,7 @@ It reads the database with SQLite alone: the store's own library takes half a se
 and who watches a daemon asks often.
 """
 
+import json
 import sqlite3
 import time
 from contextlib import closing
@@ -12,6 +13,7 @@ from typing import Any
 
 from kent.disk import free_bytes, in_words, used_bytes
 from kent.instance import Holder, read_holder
+from kent.pause import is_paused
 from kent.progress import duration, read_pace
 from kent.version import package_version
 
@@ -21,6 +23,8 @@ SELECT id, stage AS name, attempt, status, started_at, heartbeat_at, pid, phase,
 FROM stage_runs WHERE round_id = ? ORDER BY id DESC LIMIT 1
 """
 _ERROR = "SELECT at, kind, message FROM events WHERE level = 'error' ORDER BY id DESC LIMIT 1"
+_PLAN = "SELECT config ->> '$.stages.enabled' FROM rounds WHERE id = ?"
+_THROUGH = "SELECT DISTINCT stage FROM stage_runs WHERE round_id = ?"
 _COUNTS = "SELECT status, count(*) AS n FROM rounds GROUP BY status"
 
 
@@ -45,6 +49,8 @@ def status(state_dir: Path) -> dict[str, Any]:
         **found,
         "stage": stage,
         "next_due_at": holder.next_due_at if holder and alive else None,
+        "waiting": holder.waiting if holder and alive else "",
+        "paused": is_paused(state_dir),
         "disk": {"used_bytes": used_bytes(state_dir), "free_bytes": free_bytes(state_dir)},
         "state_dir": str(state_dir),
         "version": package_version(),
@@ -67,7 +73,9 @@ def _ended(holder: Holder | None) -> dict[str, Any] | None:
 
 def _from_database(path: Path, now: float) -> dict[str, Any]:
     """Round, stage, last error and counts; a database that cannot be read says why."""
-    empty: dict[str, Any] = {"round": None, "stage": None, "rounds": {}, "last_error": None}
+    empty: dict[str, Any] = {
+        "round": None, "stage": None, "to_come": [], "rounds": {}, "last_error": None
+    }  # fmt: skip
     if not path.exists():
         return empty
     try:
@@ -77,6 +85,7 @@ def _from_database(path: Path, now: float) -> dict[str, Any]:
             rows = connection.execute(_ROUND).fetchall()
             current = dict(rows[0]) if rows else None
             stages = connection.execute(_STAGE, (current["id"],)).fetchall() if current else []
+            to_come = _to_come(connection, current["id"]) if current else []
             errors = connection.execute(_ERROR).fetchall()
             counts = connection.execute(_COUNTS).fetchall()
     except sqlite3.Error as error:
@@ -84,9 +93,18 @@ def _from_database(path: Path, now: float) -> dict[str, Any]:
     return {
         "round": current,
         "stage": dict(stages[0]) if stages else None,
+        "to_come": to_come if current and current["status"] == "running" else [],
         "rounds": {row["status"]: row["n"] for row in counts},
         "last_error": dict(errors[0]) if errors else None,
     }
+
+
+def _to_come(connection: sqlite3.Connection, round_id: int) -> list[str]:
+    """The stages of a round that have not begun, in its order."""
+    [plan] = connection.execute(_PLAN, (round_id,)).fetchone()
+    names = [name.rpartition(":")[2] for name in json.loads(plan or "[]")]
+    begun = {row["stage"] for row in connection.execute(_THROUGH, (round_id,))}
+    return [name for name in names if name not in begun]
 
 
 def _add_pace(stage: dict[str, Any], state_dir: Path, now: float) -> None:
@@ -103,13 +121,13 @@ def _add_pace(stage: dict[str, Any], state_dir: Path, now: float) -> None:
 def in_lines(document: dict[str, Any]) -> list[str]:
     """The document for a person."""
     lines = [_head(document), f"state directory: {document['state_dir']}"]
+    if document["waiting"] or document["paused"]:
+        lines.append(document["waiting"] or "pausing after the unit of work in hand")
     if current := document["round"]:
         lines.append(f"round {current['id']}: {current['status']}")
     if stage := document["stage"]:
         lines += _stage_lines(stage)
-    if document["next_due_at"]:
-        left = max(document["next_due_at"] - time.time(), 0)
-        lines.append(f"next round in {duration(left)}")
+    lines.append(f"next: {_what_next(document)}")
     if error := document["last_error"]:
         lines.append(f"last error: {_clock(error['at'])} {error['message']}")
     disk = document["disk"]
@@ -117,10 +135,31 @@ def in_lines(document: dict[str, Any]) -> list[str]:
     return lines
 
 
+def _what_next(document: dict[str, Any]) -> str:
+    """What comes after what is going on now, for a person."""
+    current, to_come = document["round"], document["to_come"]
+    cut = bool(current) and current["status"] in ("running", "cut")
+    rest = f"{', '.join(to_come)}, then the end of round {current['id']}" if to_come else (
+        f"the end of round {current['id']}" if cut else "round 1")  # fmt: skip
+    if not document["pid"]:
+        goes_on = f"goes on with round {current['id']}" if cut else "begins a round"
+        return f"`kent daemon start` {goes_on}"
+    if document["next_due_at"]:
+        left = max(document["next_due_at"] - time.time(), 0)
+        return f"next round in {duration(left)}"
+    if document["paused"]:
+        return f"`kent daemon resume`; then {rest}"
+    if document["waiting"]:
+        return f"another try by itself; then {rest}"
+    return rest if cut or not current else f"round {current['id'] + 1}"
+
+
 def _head(document: dict[str, Any]) -> str:
     state = document["state"]
     if document["pid"]:
-        what = "daemon" if document["role"] == "daemon" else "`kent round`"
+        what = {"daemon": "daemon", "restore": "`kent state restore`"}.get(
+            document["role"], "`kent round`"
+        )
         return f"{what} {state}: pid {document['pid']}, since {_clock(document['since'])}"
     if state == "crashed":
         return "daemon crashed: it died without a word; `kent daemon start` goes on where it was"

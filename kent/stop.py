@@ -1,6 +1,7 @@
 """How a person asks a running process to stop: handlers that only set flags, and the flags."""
 
 import signal
+from collections.abc import Callable
 from types import FrameType, TracebackType
 
 
@@ -8,10 +9,12 @@ class StopRequest:
     """SIGTERM or SIGINT asks to stop after the unit of work; a second one asks for it at once.
 
     As a context manager it installs the handlers and puts the old ones back. The loops look at the
-    flags a few times a second.
+    flags a few times a second. A pause asks for the same, and the process stays.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, paused: Callable[[], bool] = lambda: False) -> None:
+        """``paused`` tells whether a pause is asked for at the moment."""
+        self.paused = paused
         self._asked = 0
         self._before: dict[int, object] = {}
 
@@ -19,6 +22,11 @@ class StopRequest:
     def requested(self) -> bool:
         """Stop after the unit of work in hand."""
         return self._asked >= 1
+
+    @property
+    def halting(self) -> bool:
+        """Go no further than the unit of work in hand: a stop, or a pause."""
+        return self.requested or self.paused()
 
     @property
     def now(self) -> bool:

@@ -22,7 +22,7 @@ from kent.processes import (
     reap_adopted,
     start_time,
 )
-from kent.stage_process import EXIT_STOPPED, Failure, Job
+from kent.stage_process import EXIT_STOPPED, EXIT_UNAVAILABLE, Failure, Job
 from kent.stages import short_name
 from kent.stop import StopRequest
 from memory.records import StageRunRow
@@ -46,12 +46,21 @@ class Ending:
 class Supervisor:
     """Runs one attempt of a stage in a child process and returns its row when it has ended."""
 
-    def __init__(self, store: Store, config: KentConfig, stop: StopRequest, watch: Watcher) -> None:
+    def __init__(
+        self,
+        store: Store,
+        config: KentConfig,
+        stop: StopRequest,
+        watch: Watcher,
+        alive: Callable[[], object] = lambda: None,
+    ) -> None:
+        """``watch`` is shown each look at the row, ``alive`` is called about twice a second."""
         self._store = store
         self._config = config
         self._limits: DaemonConfig = config.daemon
         self._stop = stop
         self._watch = watch
+        self._alive = alive
         self._beat_of = 0  # the stage run that the last heartbeat was of
         self._beat_at: float | None = None  # as the store has it
         self._beat_seen = 0.0  # when it was new to us, on our steady clock
@@ -94,7 +103,7 @@ class Supervisor:
             now = time.monotonic()
             if self._stop.now:
                 return Ending("stopped", "ended at once, as asked")
-            if self._stop.requested and asked_at is None:
+            if asked_at is None and self._stop.halting:
                 child.send_signal(signal.SIGTERM)
                 asked_at = now
             if asked_at is not None and now - asked_at > self._limits.stop_grace_s:
@@ -103,6 +112,7 @@ class Supervisor:
                 return self._over_time(child)
             if now - looked >= _LOOK_S:
                 looked = now
+                self._alive()
                 rotate_stage_logs(
                     self._config.state_dir,
                     max_mb=self._limits.log_max_mb,
@@ -190,11 +200,20 @@ def _spawn(output: IO[bytes], config: KentConfig, name: str) -> "subprocess.Pope
 
 
 def child_environment(config: KentConfig) -> dict[str, str]:
-    """Our environment, with the weights' folder and the place that this package came from."""
+    """Our environment, with the weights' folder and the place that this package came from.
+
+    What only the daemon needs to know, where alerts go, is left out.
+    """
     root = str(Path(__file__).resolve().parent.parent)
     paths = [root, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    secret = config.alerts.token_env
+    mine = {
+        name: value
+        for name, value in os.environ.items()
+        if name != secret and not name.startswith("KENT_ALERTS__")
+    }
     return {
-        **os.environ,
+        **mine,
         "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths)),
         "PYTHONUNBUFFERED": "1",
         "KENT_WEIGHTS": str(config.weights_dir),
@@ -212,6 +231,9 @@ def _tell(child: "subprocess.Popen[bytes]", job: Job) -> None:
 
 def _by_exit_code(code: int) -> Ending | None:
     """What a child's exit says where it wrote nothing into the store itself."""
+    if code == EXIT_UNAVAILABLE:
+        text = "its files or the database cannot be written just now; see its log"
+        return Ending("failed", text, "unavailable")
     if code == EXIT_STOPPED:
         return Ending("stopped", "stopped after the unit of work in hand")
     if code == -signal.SIGKILL:

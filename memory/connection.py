@@ -8,12 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlite_utils import Database
+from memory.errors import SplitGuardError, StoreError, StoreUnavailable
+from memory.sqlite import Database
 
-from memory.errors import SplitGuardError, StoreError
-
-BUSY_TIMEOUT_S = 60.0
 FROZEN = "frozen"
+BUSY_TIMEOUT_S = 150.0  # another program may keep the file locked for a minute and more
 OLDEST_SQLITE = (3, 38, 0)  # STRICT tables and the JSON operators
 
 _REMEDIES = {
@@ -29,6 +28,14 @@ _REMEDIES = {
     "quota, then repeat",
     sqlite3.SQLITE_CANTOPEN: "it cannot be opened; check that it is a file, and that it and its "
     "directory may be read and written",
+}
+
+_OF_THE_PLACE = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_CANTOPEN,
 }
 
 Parameters = Sequence[Any] | Mapping[str, Any]
@@ -141,8 +148,10 @@ def _plain(error: Exception, path: Path) -> StoreError:
         return SplitGuardError(f"{path}: {error}; only samples of train problems may train a model")
     # The low byte is the primary code, the rest says more closely what happened.
     code = getattr(error, "sqlite_errorcode", None)
-    remedy = _REMEDIES.get(code & 0xFF) if code is not None else None
-    return StoreError(f"{path}: {error}" + (f": {remedy}" if remedy else ""))
+    primary = None if code is None else code & 0xFF
+    remedy = _REMEDIES.get(primary) if primary is not None else None
+    kind = StoreUnavailable if primary in _OF_THE_PLACE else StoreError
+    return kind(f"{path}: {error}" + (f": {remedy}" if remedy else ""))
 
 
 class Connected:

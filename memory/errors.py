@@ -5,6 +5,13 @@ class StoreError(Exception):
     """The store refused or could not do what was asked."""
 
 
+class StoreUnavailable(StoreError):
+    """The place refuses just now: full, locked, read-only, or a disk that fails.
+
+    All that was committed is kept, and the same works again once a person has put it right.
+    """
+
+
 class SplitGuardError(StoreError):
     """A training example was taken from a problem that is not in the train split."""
 

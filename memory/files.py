@@ -7,9 +7,9 @@ import secrets
 from collections.abc import Callable
 from pathlib import Path
 
-from memory.errors import StoreError
+from memory.errors import StoreError, StoreUnavailable
 
-_OF_THE_PLACE = {
+PASSING = {
     errno.ENOSPC,
     errno.EDQUOT,
     errno.EFBIG,
@@ -17,6 +17,10 @@ _OF_THE_PLACE = {
     errno.EROFS,
     errno.EACCES,
     errno.EPERM,
+}
+"""What the operating system says of a place that may take the same write later."""
+
+_OF_THE_PLACE = PASSING | {
     errno.ENOENT,
     errno.ENOTDIR,
     errno.EISDIR,
@@ -38,7 +42,8 @@ def write_atomically(
         overwrite: False refuses a ``path`` that exists, also when it appears meanwhile.
 
     Raises:
-        StoreError: the disk is full, the place is not writable, or ``path`` exists.
+        StoreUnavailable: the disk is full or fails, or the place is not writable.
+        StoreError: ``path`` exists, or its name is of no file.
         Whatever ``content`` raises; then ``path`` is as it was.
     """
     try:
@@ -56,7 +61,8 @@ def write_atomically(
     except OSError as error:
         if error.errno not in _OF_THE_PLACE:
             raise  # what ``content`` met elsewhere is not the fault of this place
-        raise StoreError(
+        kind = StoreUnavailable if error.errno in PASSING else StoreError
+        raise kind(
             f"{path} cannot be written: {error.strerror or error}; free space on that disk or "
             "check its permissions, then repeat"
         ) from error

@@ -5,14 +5,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from sqlite_utils import Database
-
 from memory.connection import BUSY_TIMEOUT_S, connect, plain_errors
 from memory.errors import StoreError
 from memory.files import sha256_file, write_atomically
 from memory.schema import migrations
 from memory.schema_repair import LEARNED, LEARNED_FROM_PROBLEMS
-from memory.store import Store
+from memory.sqlite import Database
+from memory.store import Store, copy_database, known_migrations
 
 DATABASE_NAME = "kent.db"
 MAX_FINDINGS = 20  # of one kind; a file that is all wrong is not listed row by row
@@ -79,6 +78,34 @@ def verify(state_dir: Path) -> list[str]:
     return findings
 
 
+def verify_file(path: Path) -> list[str]:
+    """Look for damage in a database file alone, such as a backup; its checkpoints are elsewhere.
+
+    One of an older version is looked at as it is: what its rows say, not how its tables are made.
+    """
+    findings: list[str] = []
+    try:
+        database = connect(path, "ro", BUSY_TIMEOUT_S)
+        try:
+            with plain_errors(path):
+                found = database.conn.execute(f"PRAGMA integrity_check({MAX_FINDINGS})").fetchall()
+                applied = {one.name for one in migrations.applied(database)}
+        finally:
+            database.conn.close()
+    except StoreError as error:
+        return [str(error)]
+    findings += [f"integrity: {text}" for (text,) in found if text != "ok"]
+    if not applied:
+        return [*findings, f"{path} is not a database of KENT"]
+    if newer := sorted(applied - set(known_migrations())):
+        return [*findings, f"a newer KENT wrote it (it has {', '.join(newer)}); update KENT"]
+    if applied == set(known_migrations()):
+        with Store.open(path, read_only=True) as store:
+            for check in (_references, _schema, _rows, _codes, _keys):
+                findings += _run(check, store)
+    return findings
+
+
 def backup(store_path: Path, target: Path) -> None:
     """Copy the database at one moment of its life to ``target``, also while others write to it.
 
@@ -89,6 +116,19 @@ def backup(store_path: Path, target: Path) -> None:
     """
     with Store.open(store_path, read_only=True) as store:
         write_atomically(target, store.copy_into, overwrite=False)
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """Copy a database of any version to a file that is not there, at one moment of its life.
+
+    Raises:
+        StoreError: it cannot be read, or the copy not be written.
+    """
+    database = connect(source, "ro", BUSY_TIMEOUT_S)
+    try:
+        copy_database(database.conn, target)
+    finally:
+        database.conn.close()
 
 
 def _run(check: Callable[[Store], Iterator[str]], store: Store) -> list[str]:

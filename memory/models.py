@@ -32,7 +32,7 @@ VALUES (?, ?, ?, ?, ?, 'gate', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _BY_HAND = """
 INSERT INTO promotions (kind, candidate, champion, decision, actor, looks, n, reason, created_at)
-VALUES (?, ?, ?, ?, 'hand', 0, 0, ?, ?)
+VALUES (?, ?, ?, ?, ?, 0, 0, ?, ?)
 """
 # A candidate whose gate is at work, or goes on when the round that was cut goes on.
 _AT_THE_GATE = """
@@ -156,14 +156,16 @@ class Models(Connected):
         replacing: str | None,
         decision: Literal["promoted", "rolled_back"],
         reason: str,
+        actor: Literal["hand", "daemon"] = "hand",
     ) -> None:
-        """A person's choice of champion: the change, its row and its event in one transaction.
+        """A choice of champion that no gate made: change, row and event in one transaction.
 
         Args:
             model_id: of a version in any status that has a checkpoint.
             replacing: the champion that the choice was made against, which retires.
             decision: as it is recorded.
             reason: why, in words.
+            actor: a person, or the daemon that found the champion's checkpoint damaged.
 
         Raises:
             StoreError: it is champion already or has no checkpoint, the champion is another one
@@ -171,14 +173,16 @@ class Models(Connected):
         """
         with self._write() as connection:
             model = _get(connection, model_id)
-            _check_choice(connection, model, replacing)
+            _check_choice(connection, model, replacing, actor)
             if replacing is not None:
                 _set(connection, replacing, status="retired")
             _set(connection, model_id, status="champion")
             reason, now = clean_text(reason), time.time()
-            connection.execute(_BY_HAND, (model.kind, model_id, replacing, decision, reason, now))
-            message = f"{model_id} {decision.replace('_', ' ')} by hand: {reason}"
-            data = {"model": model_id, "replaced": replacing, "actor": "hand"}
+            row = (model.kind, model_id, replacing, decision, actor, reason, now)
+            connection.execute(_BY_HAND, row)
+            by = "hand" if actor == "hand" else "the daemon"
+            message = f"{model_id} {decision.replace('_', ' ')} by {by}: {reason}"
+            data = {"model": model_id, "replaced": replacing, "actor": actor}
             event = (now, "info", f"{model.kind}.{decision}", message, None, None, to_json(data))
             connection.execute(INSERT_EVENT, event)
 
@@ -243,7 +247,9 @@ def _champion(connection: sqlite3.Connection, kind: str) -> str | None:
     return None if row is None else str(row[0])
 
 
-def _check_choice(connection: sqlite3.Connection, model: ModelRow, replacing: str | None) -> None:
+def _check_choice(
+    connection: sqlite3.Connection, model: ModelRow, replacing: str | None, actor: str
+) -> None:
     if model.status == "champion":
         raise StoreError(f"{model.id} is champion already")
     if model.checkpoint is None or model.sha256 is None:
@@ -252,7 +258,8 @@ def _check_choice(connection: sqlite3.Connection, model: ModelRow, replacing: st
     if champion != replacing:
         raise StoreError(f"the champion is {champion or 'none'} by now, not {replacing}; repeat")
     at_the_gate = connection.execute(_AT_THE_GATE, (model.kind,)).fetchone()
-    if at_the_gate is not None:
+    # The daemon acts between attempts, when no gate is at work; a person may act at any moment.
+    if at_the_gate is not None and actor == "hand":
         raise StoreError(
             f"{at_the_gate[0]} is being decided on in round {at_the_gate[1]}; repeat when it is "
             "(`kent daemon status` tells how far the round is)"

@@ -57,6 +57,15 @@ class Rounds(Connected):
         """All rounds, oldest first."""
         return [_round(row) for row in self._select(f"{_ROUND} ORDER BY id")]
 
+    def last_rounds(self, count: int) -> list[RoundRow]:
+        """The newest ``count`` rounds, oldest first."""
+        rows = self._select(f"{_ROUND} ORDER BY id DESC LIMIT ?", (count,))
+        return [_round(row) for row in reversed(rows)]
+
+    def round_count(self) -> int:
+        """How many rounds there are."""
+        return int(self._select("SELECT count(*) FROM rounds")[0][0])
+
     def current_round(self) -> RoundRow | None:
         """The round that is running, or was cut and is to go on."""
         rows = self._select(f"{_ROUND} WHERE status = 'running'")

@@ -2,9 +2,8 @@
 
 import sqlite3
 
-from sqlite_utils import Database, Migrations
-
-from memory import schema_loops, schema_repair
+from memory import schema_acts, schema_loops, schema_repair
+from memory.sqlite import Database, Migrations
 
 migrations = Migrations("kent")
 
@@ -222,6 +221,13 @@ def m005_repair(db: Database) -> None:
 def m006_loops(db: Database) -> None:
     """The fractal coder's loops, and what a repair pair changed."""
     for statement in _statements(schema_loops.TABLES):
+        db.execute(statement)
+
+
+@migrations()
+def m007_acts_of_the_daemon(db: Database) -> None:
+    """The daemon may go back to a champion's predecessor, and the record says that it did."""
+    for statement in _statements(schema_acts.TABLES):
         db.execute(statement)
 
 

@@ -7,8 +7,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from sqlite_utils import Database
-
 from memory.behaviours import Behaviours
 from memory.connection import (
     BUSY_TIMEOUT_S,
@@ -20,10 +18,11 @@ from memory.connection import (
     plain_errors,
 )
 from memory.constraints import Constraints
-from memory.errors import StoreError, StoreVersionError
+from memory.errors import StoreError, StoreUnavailable, StoreVersionError
 from memory.evaluations import Evaluations
 from memory.events import Events
 from memory.facts import Facts
+from memory.files import PASSING
 from memory.limits import ProblemLimits
 from memory.models import Models
 from memory.observations import Observations
@@ -32,10 +31,14 @@ from memory.problems import Problems
 from memory.repair_loops import RepairLoops
 from memory.repair_pairs import RepairPairs
 from memory.repairs import Repairs
+from memory.retention import Retention
 from memory.rounds import Rounds
 from memory.samples import Samples
 from memory.schema import migrations
+from memory.sqlite import Database
 from memory.swe_tasks import SweTasks
+
+_CHECKPOINT_WAIT_MS = 5000
 
 
 class Store(
@@ -55,6 +58,7 @@ class Store(
     Observations,
     Repairs,
     SweTasks,
+    Retention,
 ):
     """Everything that KENT remembers in rows.
 
@@ -127,9 +131,20 @@ class Store(
             return [dict(zip(names, row, strict=True)) for row in cursor]
 
     def checkpoint(self) -> None:
-        """Move the write-ahead log into the database file, as far as readers let it."""
+        """Move the write-ahead log into the database file, as far as readers let it.
+
+        It waits for them no longer than a few seconds: what is left is moved the next time.
+        """
+        connection = self._connections.get().conn
         with plain_errors(self.path):
-            self._connections.get().conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            (wait_ms,) = connection.execute("PRAGMA busy_timeout").fetchone()
+            connection.execute(f"PRAGMA busy_timeout={min(wait_ms, _CHECKPOINT_WAIT_MS)}")
+            try:
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                # Pages that were read long ago need not stay in memory until the next round.
+                connection.execute("PRAGMA shrink_memory")
+            finally:
+                connection.execute(f"PRAGMA busy_timeout={wait_ms}")
 
     def copy_into(self, target: Path) -> None:
         """Write a copy of the database, as it is at this moment, to a file that is not there yet.
@@ -137,16 +152,20 @@ class Store(
         Meanwhile others may write. The copy is one file, without a log beside it, and is not yet
         forced to the disk: ``memory.maintenance.backup`` sees to that.
         """
-        source = self._connections.get().conn
-        with plain_errors(target):
-            copy = sqlite3.connect(target, isolation_level=None)
-            try:
-                copy.execute("PRAGMA synchronous=OFF")
-                # In one step: step by step, each write of another process would start it again.
-                source.backup(copy, pages=-1)
-                copy.execute("PRAGMA journal_mode=DELETE")
-            finally:
-                copy.close()
+        copy_database(self._connections.get().conn, target)
+
+
+def copy_database(source: sqlite3.Connection, target: Path) -> None:
+    """Copy what a connection sees to a new file, by SQLite's backup API."""
+    with plain_errors(target):
+        copy = sqlite3.connect(target, isolation_level=None)
+        try:
+            copy.execute("PRAGMA synchronous=OFF")
+            # In one step: step by step, each write of another process would start it again.
+            source.backup(copy, pages=-1)
+            copy.execute("PRAGMA journal_mode=DELETE")
+        finally:
+            copy.close()
 
 
 def known_migrations() -> list[str]:
@@ -167,7 +186,8 @@ def _check_place(path: Path, *, create: bool, read_only: bool) -> None:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise StoreError(
+            kind = StoreUnavailable if error.errno in PASSING else StoreError
+            raise kind(
                 f"{path.parent} cannot be made: {error.strerror}; choose another state directory"
             ) from error
     elif not path.exists():
@@ -176,7 +196,7 @@ def _check_place(path: Path, *, create: bool, read_only: bool) -> None:
         raise StoreError(f"{path} is not a file; choose another state directory")
     for place in (path, path.parent):
         if not read_only and place.exists() and not os.access(place, os.W_OK):
-            raise StoreError(
+            raise StoreUnavailable(
                 f"{place} cannot be written; check its permissions and whether its file system "
                 "is mounted read-only"
             )

@@ -14,42 +14,22 @@ import json
 import os
 import random
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
 from collections import Counter
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import psutil
-from safetensors import safe_open
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from kent.instance import Holder, read_holder
 from kent.processes import descendants, find, kill_all, kill_tree, start_time
 from kent.status import status
-
-# What is compared: each row's key, and what must never change under that key.
-CONTENTS = {
-    "problems": "SELECT id, tests_hash FROM problems",
-    "samples": "SELECT problem_id || '|' || generator_id || '|' || protocol || '|' || params_hash "
-    "|| '|' || idx, program_hash FROM samples",
-    "verdicts": "SELECT program_hash || '|' || tests_hash || '|' || sandbox_version || '|' || "
-    "sandbox_level, verdict FROM verdicts",
-    "models": "SELECT id, coalesce(sha256, '') FROM models WHERE status != 'training'",
-    "evaluations": "SELECT stage_run_id || '|' || model_id || '|' || problem_set || '|' || split "
-    "|| '|' || protocol || '|' || metric, coalesce(value, '') FROM evaluations",
-    "promotions": "SELECT candidate || '|' || stage_run_id, decision FROM promotions",
-    "training_examples": "SELECT model_id || '|' || sample_id, verdict_id FROM training_examples "
-    "WHERE model_id IN (SELECT id FROM models WHERE status != 'training')",
-    "agreement_inputs": "SELECT problem_id || '|' || inputs_hash, inputs FROM agreement_inputs",
-    "behaviours": "SELECT program_hash || '|' || inputs_hash || '|' || sandbox_version || '|' || "
-    "sandbox_level, outcomes FROM behaviours",
-}
-
-Snapshot = dict[str, list[tuple[str, Any]]]
+from scripts.faults.rows import Snapshot, compare, query, snapshot
 
 
 @dataclass
@@ -58,9 +38,6 @@ class Findings:
 
     kills: int = 0
     phases: Counter[str] = field(default_factory=Counter)
-    lost: Counter[str] = field(default_factory=Counter)
-    changed: Counter[str] = field(default_factory=Counter)
-    doubled: Counter[str] = field(default_factory=Counter)
     other: list[str] = field(default_factory=list)
     seen: set[tuple[int, float]] = field(default_factory=set)
     snapshots: list[Snapshot] = field(default_factory=list)
@@ -124,7 +101,7 @@ def _kill_often(options: argparse.Namespace, state: Path, findings: Findings) ->
             return  # the round is through
         stage = status(state)["stage"]
         findings.phases[stage["phase"] or "starting" if stage else "between"] += 1
-        findings.snapshots.append(_snapshot(state))
+        findings.snapshots.append(snapshot(state))
         _kill(holder, findings, spare_children=options.spare_children)
         findings.kills += 1
         _say(f"kill {findings.kills} in {stage['phase'] if stage else 'no stage'!r}")
@@ -193,8 +170,8 @@ def _let_it_end(options: argparse.Namespace, state: Path, findings: Findings) ->
 
 
 def _judge(options: argparse.Namespace, state: Path, findings: Findings) -> dict[str, Any]:
-    final = _snapshot(state)
-    _compare(findings, final)
+    final = snapshot(state)
+    difference = compare(findings.snapshots, final)
     round_status = _round_status(state)
     verified = _kent(options, "state", "verify")
     leftovers = [pid for pid, began in findings.seen if find(pid, began)]
@@ -202,7 +179,7 @@ def _judge(options: argparse.Namespace, state: Path, findings: Findings) -> dict
     ok = (
         round_status == "done"
         and findings.kills == options.kills
-        and not (findings.lost or findings.changed or findings.doubled or findings.other)
+        and not (difference or findings.other)
         and not (leftovers or planned["wrong"] or verified.returncode)
     )
     return {
@@ -210,14 +187,14 @@ def _judge(options: argparse.Namespace, state: Path, findings: Findings) -> dict
         "round": round_status,
         "kills": findings.kills,
         "kills_by_phase": dict(findings.phases),
-        "attempts": dict(_rows(state, "SELECT status, count(*) FROM stage_runs GROUP BY status")),
+        "attempts": dict(query(state, "SELECT status, count(*) FROM stage_runs GROUP BY status")),
         "counts": {name: len(rows) for name, rows in final.items()},
         "counts_at_kills": {
             name: [len(one[name]) for one in findings.snapshots] for name in final if final[name]
         },
-        "lost": dict(findings.lost),
-        "changed": dict(findings.changed),
-        "doubled": dict(findings.doubled),
+        "lost": dict(difference.lost),
+        "changed": dict(difference.changed),
+        "doubled": dict(difference.doubled),
         "plan": planned,
         "verify": verified.stdout.split("\n")[:-1],
         "leftover_processes": leftovers,
@@ -225,27 +202,12 @@ def _judge(options: argparse.Namespace, state: Path, findings: Findings) -> dict
     }
 
 
-def _compare(findings: Findings, final: Snapshot) -> None:
-    """Every row that a snapshot saw must be in the final state, unchanged, and once."""
-    for name, rows in final.items():
-        keys = Counter(key for key, _ in rows)
-        findings.doubled[name] += sum(count - 1 for count in keys.values())
-        last = dict(rows)
-        for snapshot in findings.snapshots:
-            for key, content in snapshot[name]:
-                findings.lost[name] += key not in last
-                findings.changed[name] += key in last and last[key] != content
-    findings.lost, findings.changed, findings.doubled = (
-        +findings.lost, +findings.changed, +findings.doubled,
-    )  # fmt: skip
-
-
 def _against_plan(state: Path) -> dict[str, Any]:
     """Samples a problem against the round's configuration, verdicts a sample, models a round."""
-    [(config,)] = _rows(state, "SELECT config FROM rounds ORDER BY id LIMIT 1")
+    [(config,)] = query(state, "SELECT config FROM rounds ORDER BY id LIMIT 1")
     critic = json.loads(config)["critic"]
     wanted = {"train": critic["samples_per_problem"]}
-    by_problem = _rows(
+    by_problem = query(
         state,
         "SELECT s.split, x.problem_id, count(*), max(x.idx) + 1 FROM samples x "
         "JOIN splits s ON s.problem_id = x.problem_id "
@@ -256,17 +218,17 @@ def _against_plan(state: Path) -> dict[str, Any]:
         for split, problem, count, top in by_problem
         if count != top or count != wanted.get(split, critic["eval_samples_per_problem"])
     ]
-    [(unjudged,)] = _rows(
+    [(unjudged,)] = query(
         state,
         "SELECT count(*) FROM samples x JOIN problems p ON p.id = x.problem_id WHERE NOT EXISTS "
         "(SELECT 1 FROM verdicts v WHERE v.program_hash = x.program_hash "
         "AND v.tests_hash = p.tests_hash)",
     )
-    models = _rows(
+    models = query(
         state, "SELECT kind, count(*) FROM models WHERE status != 'training' GROUP BY kind"
     )
     wrong += [f"{count} models of kind {kind} in one round" for kind, count in models if count > 1]
-    [(unfinished,)] = _rows(state, "SELECT count(*) FROM models WHERE status = 'training'")
+    [(unfinished,)] = query(state, "SELECT count(*) FROM models WHERE status = 'training'")
     return {
         "sampled_problems": dict(Counter(split for split, *_ in by_problem)),
         "unjudged_samples": unjudged,
@@ -275,39 +237,9 @@ def _against_plan(state: Path) -> dict[str, Any]:
     }
 
 
-def _snapshot(state: Path) -> Snapshot:
-    return {name: _rows(state, sql) for name, sql in CONTENTS.items()} | {
-        "features": _features(state)
-    }
-
-
-def _features(state: Path) -> list[tuple[str, Any]]:
-    """Each program's key in the feature cache, with the shard that has it: none is made twice."""
-    found: list[tuple[str, Any]] = []
-    for shard in sorted((state / "features").rglob("*.safetensors")):
-        with safe_open(shard, framework="np") as file:
-            keys = file.get_tensor("keys")
-        found += [(f"{shard.parent.name}/{key.tobytes().hex()}", shard.name) for key in keys]
-    return found
-
-
 def _round_status(state: Path) -> str | None:
-    rows = _rows(state, "SELECT status FROM rounds ORDER BY id LIMIT 1")
+    rows = query(state, "SELECT status FROM rounds ORDER BY id LIMIT 1")
     return rows[0][0] if rows else None
-
-
-def _rows(state: Path, sql: str) -> list[Any]:
-    path = state / "kent.db"
-    if not path.exists():
-        return []
-    uri = f"{path.absolute().as_uri()}?mode=ro"
-    with closing(sqlite3.connect(uri, uri=True, timeout=60)) as connection:
-        try:
-            return connection.execute(sql).fetchall()
-        except sqlite3.OperationalError as error:
-            if "no such table" in str(error):  # killed before the tables were made
-                return []
-            raise
 
 
 def _end_daemon(state: Path) -> None:

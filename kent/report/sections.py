@@ -178,20 +178,20 @@ def promotions_section(promotions: list[Json]) -> str:
 
 def _against(row: Json) -> str:
     champion = clean(row["champion"], 60)
-    if row["actor"] == "hand":
+    if row["actor"] != "gate":
         return f"in place of {champion}" if champion else "no champion before"
     return f"against {champion}" if champion else "the first of its kind"
 
 
 def _effect_band(row: Json) -> str:
-    if row["actor"] == "hand":
+    if row["actor"] != "gate":
         return ""
     band = interval(row["effect"], "percent")
     return (f"{band}, " if band else "") + f"n = {row['effect']['n']:,}"
 
 
 def _looks(row: Json) -> str:
-    if row["actor"] == "hand":
+    if row["actor"] != "gate":
         return ""
     level = NOTHING if row["alpha"] is None else f"{row['alpha']:g}"
     return f"α = {level}, look {row['looks']}"

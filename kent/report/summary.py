@@ -144,9 +144,9 @@ def listed(total: int, parts: list[str]) -> str:
 
 
 def promotion_decision(row: Json) -> str:
-    """The decision with what it rests on: the test, or a person."""
+    """The decision with what it rests on: the test, a person, or the daemon."""
     word = decision_word(row)
-    if row["actor"] == "hand":
+    if row["actor"] != "gate":
         return word
     p, alpha = row["p_value"], row["alpha"]
     shown = NOTHING if p is None else f"{p:.2g}"
@@ -157,7 +157,8 @@ def promotion_decision(row: Json) -> str:
 def decision_word(row: Json) -> str:
     """``promoted``, ``kept``, ``rolled back by hand``."""
     word = str(row["decision"]).replace("_", " ")
-    return f"{word} by hand" if row["actor"] == "hand" else word
+    by = {"hand": " by hand", "daemon": " by the daemon"}
+    return word + by.get(row["actor"], "")
 
 
 def round_of(row: Json) -> str:

@@ -1,5 +1,6 @@
 """A round's stages as child processes: retried, ended, recorded, resumed, never left behind."""
 
+import os
 import subprocess
 import sys
 import time
@@ -69,7 +70,11 @@ def test_out_of_memory_twice_is_a_failure(here: Box) -> None:
 
 @pytest.mark.parametrize(
     ("trouble", "said"),
-    [("segv", "killed by SIGSEGV"), ("exit", "exit code 3")],
+    [
+        ("segv", "killed by SIGSEGV"),
+        ("exit", "exit code 3"),
+        ("generator", "the engine died"),
+    ],
 )
 def test_a_crash_is_retried_with_the_whole_batch(here: Box, trouble: str, said: str) -> None:
     here.plan(attempts=[trouble])
@@ -137,9 +142,45 @@ def test_a_stage_without_a_heartbeat_is_ended_and_retried(here: Box) -> None:
 def test_no_stage_starts_without_space(here: Box) -> None:
     here.write((here.folder / "kent.toml").read_text().replace(
         "min_free_gb = 0", "min_free_gb = 1000000"))  # fmt: skip
-    outcome, [run] = play(here)
-    assert outcome.status == "failed"
-    assert "free some space" in (run.error or "")
+    outcome, runs = play(here)
+    assert (outcome.status, runs) == ("blocked", [])
+    assert "free some space" in outcome.reason
+    with here.store() as store:
+        assert store.current_round() is not None  # it goes on when there is space again
+
+
+def test_a_disk_that_fills_up_blocks_the_round_and_uses_up_no_attempt(here: Box) -> None:
+    here.add("retries = 0\n")
+    here.plan(attempts=["full", "full"])
+    for _ in range(2):
+        outcome, runs = play(here)
+        assert outcome.status == "blocked"
+        assert "No space left on device" in outcome.reason
+        assert runs[-1].metrics == {"failure": "unavailable"}
+    outcome, runs = play(here)
+    assert (outcome.round_id, outcome.status, words(runs)) == (1, "done", ["failed"] * 2 + ["done"])
+    assert len(here.notes("unit")) == 4
+
+
+def test_a_pause_stops_the_stage_after_its_unit(here: Box) -> None:
+    here.plan(units=20, pause_s=0.05)
+    paused = []
+    stop = StopRequest(lambda: bool(paused))
+    with here.store() as store:
+        watch = lambda row: paused.append(1) if row.done >= 3 else None  # noqa: E731
+        assert run_round(store, here.config(), stop, watch).status == "stopped"
+    assert not stop.requested
+    assert play(here)[0].status == "done"
+    assert len(here.notes("unit")) == len(set(here.notes("unit"))) == 20
+
+
+def test_the_daemon_never_ends_itself_as_an_orphan(here: Box) -> None:
+    with here.store() as store:
+        row = store.open_round(seed=0, config={}, code_version="x")
+        pid = os.getpid()
+        store.begin_stage_run(row.id, "TinyStage", pid=pid, pid_start=start_time(pid))
+        end_earlier_life(store, 0.1)
+        assert words(store.stage_runs(row.id)) == ["killed"]
 
 
 def test_a_stop_finishes_the_unit_and_the_next_round_goes_on(here: Box) -> None:
@@ -244,6 +285,9 @@ def test_the_plan_of_attempts() -> None:
     assert next_batch_scale(runs("skipped"), 1) is None
     assert next_batch_scale(runs("killed", "stopped"), 0) == 1
     assert next_batch_scale(runs("failed:error"), 3) is None
+    assert next_batch_scale(runs("failed:generator"), 1) == 1
+    assert next_batch_scale(runs("failed:unavailable", "failed:unavailable"), 0) == 1
+    assert next_batch_scale(runs("failed:unavailable", "failed:crash"), 1) == 1
     assert next_batch_scale(runs("failed:time_limit"), 3) is None
     assert next_batch_scale(runs("failed:crash"), 0) is None
     assert next_batch_scale(runs("failed:crash"), 1) == 1

@@ -1,9 +1,11 @@
 """A stage for the daemon's tests: units of work whose pace and trouble a file in its folder says.
 
 ``<state>/tiny.json`` holds ``units``, ``pause_s``, and ``attempts``: for each attempt, in order, a
-trouble (or null): memory, cuda, kill, segv, exit, error, bug, silent, hang, stray, skip.
+trouble (or null): memory, cuda, kill, segv, exit, error, bug, generator, full, silent, hang, stray,
+skip.
 """
 
+import errno
 import json
 import os
 import signal
@@ -12,7 +14,7 @@ import sys
 import time
 
 from memory.records import Figure, ProblemRow
-from trainers.errors import TrainerError
+from trainers.errors import GeneratorError, TrainerError
 from trainers.stage import StageContext, StageResult
 
 
@@ -85,6 +87,10 @@ def _trouble(word: str | None, context: StageContext) -> None:
         os._exit(3)
     if word == "error":
         raise TrainerError("the weights are gone:\nfetch them")
+    if word == "generator":
+        raise GeneratorError("the engine died")
+    if word == "full":
+        raise OSError(errno.ENOSPC, "No space left on device", "features")
     if word == "bug":
         raise ZeroDivisionError("a bug")
     if word == "hang":

@@ -11,7 +11,7 @@ import pytest
 from sqlite_utils import Database, Migrations
 from store_rows import RECIPE, SANDBOX, add_labelled, sample
 
-from memory.errors import StoreError, StoreVersionError
+from memory.errors import StoreError, StoreUnavailable, StoreVersionError
 from memory.records import AgreementInputsRow, BehaviourRow, LimitsRow
 from memory.schema import migrations
 from memory.store import Store, known_migrations
@@ -127,7 +127,7 @@ def test_a_lock_that_is_held_too_long_is_told_and_nothing_is_half_written(store:
     holder = sqlite3.connect(store.path, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
     with Store.open(store.path, busy_timeout_s=0.2) as waiting:
-        with pytest.raises(StoreError, match=r"locked.*kent daemon status"):
+        with pytest.raises(StoreUnavailable, match=r"locked.*kent daemon status"):
             waiting.add_samples([sample()])
         assert waiting.labelled(**RECIPE, **SANDBOX) == []  # readers do not wait
         holder.execute("COMMIT")
@@ -158,7 +158,7 @@ def test_a_thread_that_ends_gives_its_connection_back(store: Store):
 
 FULL_DISK = """
 from pathlib import Path
-from memory.errors import StoreError
+from memory.errors import StoreUnavailable
 from memory.files import write_atomically
 from memory.maintenance import backup, verify
 from memory.store import Store
@@ -166,16 +166,16 @@ store = Store.open(Path("state/kent.db"))
 try:
     for number in range(10_000):
         store.event("test", "x" * 10_000)
-except StoreError as error:
+except StoreUnavailable as error:
     print(error)
 kept = len(store.events(limit=100_000))
 try:
     write_atomically(Path("state/checkpoints/c"), bytes(8_000_000))
-except StoreError as error:
+except StoreUnavailable as error:
     print(error)
 try:
     backup(store.path, Path("state/backup.db"))
-except StoreError as error:
+except StoreUnavailable as error:
     print(error)
 assert kept == number > 0, (kept, number)
 assert verify(Path("state")) == []

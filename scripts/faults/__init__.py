@@ -1,0 +1,1 @@
+"""Faults on purpose: what ``make chaos`` does to a daemon, and how it counts what was lost."""

@@ -1,0 +1,149 @@
+"""Hundreds of rounds of a tiny stage: what of the daemon and of its folder grows, and what not.
+
+    python scripts/soak.py [--rounds 300] [--from 50] [--json FILE]
+
+After each round it looks at the daemon: resident memory, file handles, threads, children; and at
+the state directory by part. Between the rounds ``--from`` and the last one the memory must grow by
+less than 5 %, handles, threads and children not at all, and every part of the folder but the
+database, whose samples all stay, must keep to its bound.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+
+import psutil
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from kent.disk import used_bytes
+from memory.maintenance import verify
+from scripts.faults.stage import CHECKPOINT_BYTES
+from scripts.faults.world import World
+
+_WINDOW = 10  # rounds whose median stands for a moment
+_MOST_GROWTH = 0.05
+_CHECKPOINTS = 4  # champion, predecessor, and two candidates, as the world's settings say
+_BACKUPS = 3
+_PARTS = ("checkpoints", "backups", "logs", "run")
+
+
+@dataclass(frozen=True)
+class Look:
+    """The daemon and its folder after a round; sizes are bytes."""
+
+    round: int
+    seconds: float
+    memory: int
+    handles: int
+    threads: int
+    children: int
+    database: int
+    parts: dict[str, int]
+
+
+def main() -> int:
+    """Run the rounds and judge."""
+    options = _options()
+    with tempfile.TemporaryDirectory(prefix="kent-soak-") as scratch:
+        looks, problems = _run(Path(scratch), options.rounds)
+    problems += judge(looks, options.since)
+    document = {"problems": problems, "looks": [asdict(look) for look in looks]}
+    if options.json:
+        options.json.write_text(json.dumps(document))
+    sys.stdout.write("\n".join(_table(looks, options.since)) + "\n")
+    sys.stdout.write("\n".join(problems or ["nothing grows that should not"]) + "\n")
+    return 1 if problems else 0
+
+
+def judge(looks: list[Look], since: int) -> list[str]:
+    """What grew that should not have between round ``since`` and the last."""
+    if len(looks) < since + _WINDOW:
+        return [f"only {len(looks)} rounds were seen"]
+    first, last = looks[since - 1 : since - 1 + _WINDOW], looks[-_WINDOW:]
+    found = []
+    memory = [median(look.memory for look in part) for part in (first, last)]
+    if memory[1] > memory[0] * (1 + _MOST_GROWTH):
+        found.append(f"resident memory grew from {memory[0]:.0f} to {memory[1]:.0f} bytes")
+    for name in ("handles", "threads", "children"):
+        # At rest: a look may come while a backup is made or a stage is started.
+        before, after = (min(getattr(look, name) for look in part) for part in (first, last))
+        if after > before:
+            found.append(f"{name} grew from {before} to {after}")
+    end = looks[-1]
+    bounds = {
+        # A round that is open may have written one more than retention will leave.
+        "checkpoints": (_CHECKPOINTS + 1) * CHECKPOINT_BYTES,
+        "backups": (_BACKUPS + 1) * end.database,
+    }
+    for part, bound in bounds.items():
+        if (most := max(look.parts[part] for look in looks)) > bound:
+            found.append(f"{part} came to {most} bytes, over {bound}")
+    return found
+
+
+def _run(folder: Path, rounds: int) -> tuple[list[Look], list[str]]:
+    looks: list[Look] = []
+    began = time.monotonic()
+    with World(folder, rounds, interval_minutes=0.001) as world:
+        while len(looks) < rounds and world.wait_for(lambda: world.rounds_done() > len(looks)):
+            processes = world.processes()
+            if processes:
+                looks.append(_look(world, processes[0], time.monotonic() - began))
+                if len(looks) % 25 == 0:
+                    _say(f"round {len(looks)}: {looks[-1]}")
+        problem = world.finish()
+        left = [str(one.pid) for one in world.processes()]
+        problems = [*([problem] if problem else []), *(f"process {pid} was left" for pid in left)]
+        world.kill_all()
+        return looks, problems + verify(world.state)
+
+
+def _look(world: World, daemon: psutil.Process, seconds: float) -> Look:
+    with daemon.oneshot():
+        return Look(
+            round=world.rounds_done(),
+            seconds=round(seconds, 1),
+            memory=daemon.memory_info().rss,
+            handles=daemon.num_fds(),
+            threads=daemon.num_threads(),
+            children=len(daemon.children()),
+            database=(world.state / "kent.db").stat().st_size,
+            parts={part: used_bytes(world.state / part) for part in _PARTS},
+        )
+
+
+def _table(looks: list[Look], since: int) -> list[str]:
+    """The daemon at some rounds."""
+    names = ("memory MB", "handles", "threads", "children", "database MB", *_PARTS)
+    lines = ["round  seconds  " + "  ".join(f"{name:>11}" for name in names)]
+    wanted = sorted({1, since, *range(since, len(looks), 50), len(looks)})
+    for look in [looks[number - 1] for number in wanted if 0 < number <= len(looks)]:
+        counts = [look.handles, look.threads, look.children]
+        sizes = [look.database, *(look.parts[part] for part in _PARTS)]
+        values = [look.memory / 2**20, *counts, *(size / 2**20 for size in sizes)]
+        figures = "  ".join(f"{value:11.1f}" for value in values)
+        lines.append(f"{look.round:5}  {look.seconds:7.0f}  {figures}")
+    return lines
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=300)
+    parser.add_argument("--from", dest="since", type=int, default=50, help="the round to compare")
+    parser.add_argument("--json", type=Path, help="also write every look to this file")
+    return parser.parse_args()
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
