@@ -26,8 +26,10 @@ def broken_problems(
     most: int,
     seed: int,
     check_stop: Callable[[], None],
-) -> Iterator[Example]:
-    """Give at most so many examples: solutions of train problems, each broken twice at most.
+) -> Iterator[tuple[str, Example]]:
+    """Give at most so many examples, each with the id of the train problem whose solution it was.
+
+    A solution is broken twice at most.
 
     Args:
         problems: of the train split.
@@ -51,4 +53,4 @@ def broken_problems(
         tests = tests_from_json(problem.tests)
         for example in islice(injector.broken(problem.reference, tests, sandbox), most - made):
             made += 1
-            yield example
+            yield problem.id, example

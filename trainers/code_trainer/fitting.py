@@ -55,7 +55,8 @@ def fit_version(
         )
     )
     context.progress.start("learn the order", 0, "")
-    priors = fit_priors(tasks, library, broken, context.check_stop)
+    examples = [example for _, example in broken]
+    priors = fit_priors(tasks, library, examples, context.check_stop)
     with_tree = [task for task in tasks if task.tree is not None and task.source != "mined"]
     localiser = None
     if len(with_tree) >= LEAST_TREES:
@@ -69,7 +70,8 @@ def fit_version(
         generator = fit_generator(
             tasks, codebook, epochs=config.generator_epochs, seed=context.seed
         )
-    return Fitted(priors, localiser, generator)
+    problems = tuple(dict.fromkeys(problem_id for problem_id, _ in broken))
+    return Fitted(priors, localiser, generator, problems)
 
 
 def pattern_half(tasks: Iterable[SWETask]) -> set[str]:

@@ -29,11 +29,15 @@ WHERE m.kind = ? AND r.round_id = ? AND m.checkpoint IS NOT NULL ORDER BY m.vers
 
 @dataclass(frozen=True)
 class Fitted:
-    """What a version is beside the memory: the order, where to look, and who writes patches."""
+    """What a version is beside the memory: the order, where to look, and who writes patches.
+
+    ``problems``: the train problems whose solutions were broken to learn the order.
+    """
 
     priors: Priors
     localiser: Localiser | None
     generator: FittedGenerator | None = None
+    problems: tuple[str, ...] = ()
 
 
 def in_use(store: Store) -> ModelRow | None:
@@ -61,7 +65,11 @@ def save(context: StageContext, fitted: Fitted, task_ids: list[str], told: str) 
     files = _write(context.state_dir, folder, fitted)
     row = store.begin_model(
         KIND,
-        {"training": context.settings.code.model_dump(mode="json"), "files": files},
+        {
+            "training": context.settings.code.model_dump(mode="json"),
+            "files": files,
+            "problems": list(fitted.problems),
+        },
         generator_id=None,
         parent=parent.id if parent else None,
         stage_run_id=context.stage_run_id,

@@ -18,6 +18,9 @@ _OF_PROBLEMS = {
     "repair_pairs": """
         SELECT DISTINCT p.problem_id AS id FROM repair_pairs p
         LEFT JOIN splits s ON s.problem_id = p.problem_id WHERE s.split IS NOT 'train'""",
+    "models": """
+        SELECT DISTINCT e.value AS id FROM models m JOIN json_each(m.config, '$.problems') e
+        LEFT JOIN splits s ON s.problem_id = e.value WHERE s.split IS NOT 'train'""",
     **{
         table: f"""
         SELECT DISTINCT t.problem_id AS id FROM {table} t

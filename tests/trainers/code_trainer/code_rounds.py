@@ -11,7 +11,13 @@ from trainers.tasks.swe.types import Judge, SWETask
 
 SETTINGS = TrainerSettings(
     code=CodeConfig(
-        sources=(), dimensions=1000, tasks_per_round=3, candidates=150, seconds=5, generator=False
+        sources=(),
+        dimensions=1000,
+        tasks_per_round=3,
+        candidates=150,
+        seconds=5,
+        broken=4,
+        generator=False,
     )
 )
 NAMES = ("limit", "order", "price", "label", "route", "frame", "token", "group")

@@ -130,6 +130,22 @@ def test_a_training_sample_of_a_test_problem_is_refused(state):
         audit(store)
 
 
+def test_a_version_that_saw_the_solution_of_a_test_problem_is_refused(state):
+    from scripted import adder
+
+    with Store.open(state / "kent.db") as store:
+        fill(store)
+        shown, held = adder(1, "train"), adder(2, "test")
+        store.add_problems([shown, held], "by hand")
+        run_id = store.query("SELECT id FROM stage_runs")[0]["id"]
+        more = {"generator_id": None, "parent": None, "stage_run_id": run_id, "code_version": "0"}
+        store.begin_model("code", {"problems": [shown.id]}, **more)
+        audit(store)
+        store.begin_model("code", {"problems": [shown.id, held.id]}, **more)
+        with pytest.raises(BenchmarkError, match="models holds 1 tasks"):
+            audit(store)
+
+
 def test_a_store_without_its_guards_is_refused(state):
     with sqlite3.connect(state / "kent.db") as raw:
         raw.execute("DROP TRIGGER guard_facts")
