@@ -55,6 +55,8 @@ def main() -> int:
     findings = Findings()
     try:
         _kill_often(options, state, findings)
+        if not findings.kills and findings.other:
+            sys.exit(findings.other[0])
         _let_it_end(options, state, findings)
         document = _judge(options, state, findings)
     finally:
