@@ -20,8 +20,8 @@ heartbeat_s = 0.2
 [code]
 sources = []
 dimensions = 1000
-candidates = 150
-seconds = 60
+benchmark_candidates = 150
+benchmark_seconds = 60
 generator = false
 [tasks]
 hub = false

@@ -1,9 +1,11 @@
 """A round of the code stage, with the real sandbox and store, on programs that are one off."""
 
 import json
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
-from code_rounds import context_in, off_by_one, run_round
+from code_rounds import SETTINGS, context_in, off_by_one, run_round
 
 from memory.maintenance import verify
 from trainers.code_trainer.benchmark_stage import CodeBenchmark
@@ -55,6 +57,27 @@ def test_the_benchmark_gives_every_figure_of_every_mode(first):
             assert metrics[mode][name].keys() == {"value", "low", "high", "n"}
     assert metrics["isolated"]["resolved"]["value"] == 1
     assert metrics["model"] == "code-0001"
+
+
+def test_the_benchmark_measures_only_what_came_after_a_date(tmp_path):
+    context = context_in(tmp_path)
+    days = {"early": "2019-06-01", "late": "2021-06-01"}
+    tasks = [
+        replace(
+            off_by_one(name, 3, "test"),
+            base_date=datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp(),
+        )
+        for name, day in days.items()
+    ]
+    context.store.add_swe_tasks(to_row(task, "by hand") for task in tasks)
+    context.store.close_round(context.round_id, "failed")
+    only = SETTINGS.benchmark.model_copy(update={"date_after": "2020-01-01", "modes": ("bm25",)})
+    settings = SETTINGS.model_copy(update={"benchmark": only})
+    metrics, _ = run_round(tmp_path, CodeBenchmark(), settings)
+    assert metrics["n_tasks"] == 1  # those of no date are not known to come after
+    with pytest.raises(BenchmarkError, match="after 2022-01-01 has no test task"):
+        never = SETTINGS.benchmark.model_copy(update={"date_after": "2022-01-01"})
+        run_round(tmp_path, CodeBenchmark(), SETTINGS.model_copy(update={"benchmark": never}))
 
 
 def test_the_benchmark_refuses_tasks_that_were_learned_from(first):
