@@ -1,5 +1,6 @@
 """What a run of the CTM needs of settings and state: data, model shape, recipe, repair pairs."""
 
+import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -95,6 +96,13 @@ def in_bf16(settings: TrainerSettings) -> bool:
     return facts.is_file() and "amx_bf16" in facts.read_text("utf-8", "replace")
 
 
+_JUDGED = """
+SELECT x.id AS sample, max(v.id) AS verdict FROM samples x JOIN problems p ON p.id = x.problem_id
+JOIN verdicts v ON v.program_hash = x.program_hash AND v.tests_hash = p.tests_hash
+WHERE x.id IN (SELECT value FROM json_each(?)) GROUP BY x.id ORDER BY x.id
+"""
+
+
 def recipe_of(context: StageContext) -> Recipe:
     """How the settings train; half the cells at once on the retry after running out of memory.
 
@@ -142,12 +150,6 @@ def pair_samples(
 
 def example_keys(store: Store, rows: Sequence[RepairPair]) -> list[tuple[int, int]]:
     """The (sample id, verdict id) of pairs, as a model's row records what it learned from."""
-    found: dict[int, int] = {}
-    for row in rows:
-        for sample in (row.row.broken_sample, row.row.fixed_sample):
-            verdict = store.query(
-                "SELECT max(id) AS id FROM verdicts WHERE sample_id = ?", (sample,)
-            )
-            if verdict and verdict[0]["id"] is not None:
-                found[sample] = int(verdict[0]["id"])
-    return sorted(found.items())
+    samples = {id for row in rows for id in (row.row.broken_sample, row.row.fixed_sample)}
+    found = store.query(_JUDGED, (json.dumps(sorted(samples)),))
+    return [(row["sample"], row["verdict"]) for row in found]

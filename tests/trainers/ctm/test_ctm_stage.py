@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from memory.maintenance import verify
+from memory.records import SampleRow, VerdictRow
 from memory.store import Store
 from trainers.config import TrainerSettings
 from trainers.ctm import versions
@@ -14,6 +15,7 @@ from trainers.ctm.preparation import WORK
 from trainers.ctm.stage import CTMStage
 from trainers.ctm_settings import CTMSettings
 from trainers.errors import CheckpointError
+from trainers.samples import program_hash
 from trainers.stage import StageContext, Stopped
 
 
@@ -96,3 +98,33 @@ def test_a_round_that_was_cut_trains_only_what_is_left(tmp_path, built):
     metrics = CTMStage().run(context).metrics
     assert metrics["training"] == {"resumed": "ctm-0001"}
     assert read_state(checkpoints(tmp_path / WORK)[-1])[0].samples == 8
+
+
+def test_the_stores_repair_pairs_are_trained_on_and_recorded(tmp_path, built):
+    from scripted import adder
+
+    context = context_in(tmp_path, built)
+    store, run_id = context.store, context.stage_run_id
+    problem = adder(2)
+    store.add_problems([problem], "by hand")
+    codes = {
+        "failed": "def add(x):\n    total = x - 2\n    return total\n",
+        "passed": "def add(x):\n    total = x + 2\n    return total\n",
+    }
+    store.add_samples([
+        SampleRow(problem.id, "g", "v", {}, "h", n, 0, code, code, program_hash(code), 1, None,
+                  "stop", run_id)
+        for n, code in enumerate(codes.values())
+    ])  # fmt: skip
+    store.add_verdicts([
+        VerdictRow(program_hash(code), problem.tests_hash, "1", "A", word, None, 0.1, 0.1, 1.0,
+                   stage_run_id=run_id)
+        for word, code in codes.items()
+    ])  # fmt: skip
+    assert store.derive_repair_pairs() == 1
+    finish(context)
+    recorded = store.query(
+        "SELECT s.code, v.verdict FROM training_examples t JOIN samples s ON s.id = t.sample_id "
+        "JOIN verdicts v ON v.id = t.verdict_id WHERE t.model_id = 'ctm-0001' ORDER BY v.verdict"
+    )
+    assert {row["verdict"]: row["code"] for row in recorded} == codes
