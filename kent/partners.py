@@ -1,7 +1,7 @@
 """What the trainers do for each other inside of one process: here, since they do not know another.
 
-The fractal loop gets learned edits from the code trainer's memory, and the critic chooses among the
-programs that pass.
+The fractal loop gets learned edits from the code trainer's memory and from the CTM in use, and the
+critic chooses among the programs that pass.
 """
 
 from collections.abc import Callable, Iterator, Sequence
