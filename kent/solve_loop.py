@@ -1,7 +1,7 @@
 """The repair loop of ``kent solve``: what no sample passes is localised and rendered again."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +16,12 @@ from trainers.fractal.loop import Budget, Loop, LoopSettings, Step
 from trainers.fractal.python.domain import PythonDomain, PythonTask
 from trainers.fractal.python.loops import PythonOutcome
 from trainers.fractal.python.partners import Editor
-from trainers.fractal.python.patches import EDITS
 from trainers.fractal.python.practice import DOMAIN
 from trainers.fractal.python.program import PythonProgram
+from trainers.fractal.python.recall import SolvedProblems
 from trainers.generators.base import Generator, SamplingParams
 from trainers.generators.pooled import PooledGenerator
-from trainers.samples import program_hash
+from trainers.samples import SampleSource, program_hash
 
 Tell = Callable[[str], None]
 
@@ -62,19 +62,19 @@ def mend(
         GeneratorError: the generator failed.
     """
     python = config.fractal.python
-    settings = LoopSettings(python.flood, python.local, python.tries, frozenset(EDITS))
+    settings = LoopSettings(python.flood, python.local, python.tries, doubted=True)
     flooded = [PythonProgram(row.code, tokens=row.tokens, logprob=row.logprob) for row in samples]
     spent = sum(row.tokens for row in samples)
-    found, chooser = _memory(config)
+    known = _memory(config, generator.id)
     with PooledGenerator(generator) as pool:
         domain = PythonDomain(
             pool, sandbox, config.critic.protocol,
             SamplingParams(
                 config.generator.temperature, config.generator.top_p, config.generator.max_tokens
             ),
-            editors=found, arms_wanted=python.arms,
+            editors=known.editors, recall=known.recall, arms_wanted=python.arms,
         )  # fmt: skip
-        loop = Loop(domain, chooser, settings)
+        loop = Loop(domain, known.chooser, settings)
         task = PythonTask(problem, tests_from_json(problem.tests))
         rng = np.random.default_rng(seed)
         outcome = loop.run(task, Budget(spent + budget, python.seconds), rng, flooded, spent)
@@ -88,17 +88,30 @@ def mend(
     return Mended(made, trace, outcome.tokens - spent)
 
 
-def _memory(config: KentConfig) -> tuple[Mapping[str, Editor], CircuitChooser]:
-    """Learned edits, and what is known of the arms; neither where there is no store."""
+@dataclass(frozen=True)
+class _Memory:
+    """What the store tells the loop: how the arms did, learned edits, problems that were solved."""
+
+    chooser: CircuitChooser
+    editors: Mapping[str, Editor] = field(default_factory=dict)
+    recall: Callable[[ProblemRow], Sequence[tuple[ProblemRow, str]]] | None = None
+
+
+def _memory(config: KentConfig, generator_id: str) -> _Memory:
+    """All of it as far as it is there; nothing where there is no store."""
     path = config.state_dir / "kent.db"
     if not path.exists():
-        return {}, CircuitChooser(DOMAIN, CircuitObserver())
+        return _Memory(CircuitChooser(DOMAIN, CircuitObserver()))
     from kent.partners import editors
 
+    source = SampleSource.of(generator_id, config.critic.protocol, config.generator)
     with Store.open(path, read_only=True) as store:
         chooser = CircuitChooser(DOMAIN, CircuitObserver(store, writes=False),
                                  store.arm_costs(DOMAIN))  # fmt: skip
-        return editors(store, Path(config.state_dir))(), chooser
+        train = store.problems(split="train")
+        solved = SolvedProblems.of(store, train, source)
+        found = editors(store, Path(config.state_dir))()
+    return _Memory(chooser, found, None if solved is None else solved.like)
 
 
 def _trace(outcome: PythonOutcome) -> list[str]:

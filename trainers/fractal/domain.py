@@ -56,6 +56,10 @@ class Domain(Protocol[Task_contra, Program]):
     def anew(self) -> Sequence[str]:
         """The arms that begin anew, whatever was tried before."""
 
+    @property
+    def free(self) -> Sequence[str]:
+        """The arms that patch without rendering a token."""
+
     def draft(
         self, task: Task_contra, count: int, rng: Generator, arm: str = FLOOD
     ) -> Sequence[Program]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
+import numpy as np
 from numpy.random import Generator
 
 from trainers.fractal.domain import FLOOD, Domain, Judgement, Suspect
@@ -32,15 +33,17 @@ class Budget:
 class LoopSettings:
     """How wide the loop is. ``flood``: candidates drafted at first; ``local``: for a guilty root.
 
-    ``tries``: patches of one program, after which the next best has its turn. ``doubted``: arms
-    whose programs often pass what may be seen and are wrong: what they find is kept, and the loop
-    goes on.
+    ``tries``: patches of one program, after which the next best has its turn. ``doubted``: what the
+    free arms find often passes what may be seen and is wrong, so that they come last, where nothing
+    else passes; else they come first, since they cost no token. ``sweeps``: how often they try
+    every program that fails.
     """
 
     flood: int = 8
     local: int = 8
     tries: int = 4
-    doubted: frozenset[str] = frozenset()
+    doubted: bool = False
+    sweeps: int = 1
 
 
 @dataclass(frozen=True)
@@ -139,13 +142,16 @@ class Loop(Generic[Task, Program]):
         """
         run = _Run(self, task, budget, rng, tokens=spent)
         if flooded is None:
-            drafts = self.domain.draft(task, self.settings.flood, rng)
-            run.call(FLOOD, drafts, None, None)
+            run.flood()
         else:
             run.judge(FLOOD, flooded, spent, None, None)
         first = bool(run.passing())
-        while not run.settled() and run.affordable() and run.patch():
+        if not self.settings.doubted:
+            run.sweep()
+        while not run.passing() and run.affordable() and run.patch():
             self.check_stop()
+        if self.settings.doubted:
+            run.sweep()
         return run.outcome(first)
 
 
@@ -162,6 +168,8 @@ class _Run(Generic[Task, Program]):
     ) -> None:
         self._loop, self._domain, self._task = loop, loop.domain, task
         self._budget, self._rng, self._tokens = budget, rng, tokens
+        self._root = int(rng.integers(2**63))
+        self._streams: dict[str, Generator] = {}
         self._started = time.monotonic()
         self._tried: list[Tried[Program]] = []
         self._seen: set[str] = set()
@@ -170,18 +178,26 @@ class _Run(Generic[Task, Program]):
     def passing(self) -> list[Tried[Program]]:
         return [tried for tried in self._tried if tried.judgement.passed]
 
-    def settled(self) -> bool:
-        return any(one.arm not in self._loop.settings.doubted for one in self.passing())
-
     def affordable(self) -> bool:
-        spent = time.monotonic() - self._started
-        return self._tokens < self._budget.tokens and spent < self._budget.seconds
+        return self._tokens < self._budget.tokens and self._in_time()
+
+    def _in_time(self) -> bool:
+        return time.monotonic() - self._started < self._budget.seconds
+
+    def _stream(self, arm: str) -> Generator:
+        """An arm's own randomness: its n-th call draws the same, whatever other arms did.
+
+        So two loops from one seed differ by what they do and not by luck (common random numbers).
+        """
+        if arm not in self._streams:
+            self._streams[arm] = np.random.default_rng([self._root, *arm.encode()])
+        return self._streams[arm]
 
     def call(
         self, arm: str, drafts: Sequence[Program], base: Tried[Program] | None, root: int | None
     ) -> Step:
         """Render what is open and judge what came back."""
-        rendered = self._domain.render(self._task, drafts, self._rng)
+        rendered = self._domain.render(self._task, drafts, self._stream(arm))
         tokens = sum(one.tokens for one in rendered)
         self._tokens += tokens
         return self.judge(arm, [one.program for one in rendered], tokens, base, root)
@@ -222,37 +238,75 @@ class _Run(Generic[Task, Program]):
         self._steps.append(step)
         return step
 
+    def flood(self) -> None:
+        """The first call of a task that begins from nothing."""
+        drafts = self._domain.draft(self._task, self._loop.settings.flood, self._stream(FLOOD))
+        self.call(FLOOD, drafts, None, None)
+
+    def sweep(self) -> None:
+        """Let every free arm try every program that fails, the nearest to passing first.
+
+        Where something passes, the rest of the sweep is still tried if what these arms find is
+        doubted: then there is a choice.
+        """
+        for _ in range(self._loop.settings.sweeps if self._domain.free else 0):
+            if self.passing():
+                return
+            written = [one for one in self._tried if one.arm not in self._domain.free]
+            for base in sorted(written, key=_promise, reverse=True):
+                for arm in self._local(base, free=True):
+                    if (self.passing() and not self._loop.settings.doubted) or not self._in_time():
+                        return
+                    self._loop.check_stop()
+                    self._reopen(base, arm)
+
     def patch(self) -> bool:
         """One patch of the most promising program, or a start anew; False where neither is left."""
+        kind = None
         while True:
             base = self._next_base()
-            suspect = self._suspect(base) if base is not None else None
-            kind = base.judgement.kind if base is not None else "nothing"
-            local = (
-                self._domain.arms(self._task, base.program, base.judgement)
-                if base is not None and suspect is not None
-                else ()
-            )
+            local = self._local(base, free=False) if base is not None else []
+            if base is not None and kind is None:
+                kind = base.judgement.kind
             if base is not None and not local:
                 base.patched = self._loop.settings.tries
                 continue
             arms = [*local, *self._domain.anew]
             if not arms:
                 return False
+            kind = kind or "nothing"
             arm = self._loop.chooser.choose(kind, arms, self._rng)
             if arm in self._domain.anew:
-                drafts = self._domain.draft(self._task, self._loop.settings.local, self._rng, arm)
+                drafts = self._domain.draft(
+                    self._task, self._loop.settings.local, self._stream(arm), arm
+                )
                 self._learn(kind, self.call(arm, drafts, None, None))
                 return True
-            assert base is not None and suspect is not None, "local arms have a base"
+            assert base is not None, "local arms have a base"
+            made = self._reopen(base, arm)
             base.patched += 1
-            opened = self._domain.reopen(
-                self._task, base.program, base.judgement, suspect, arm,
-                self._loop.settings.local, self._rng,
-            )  # fmt: skip
-            if opened:
-                self._learn(kind, self.call(arm, opened, base, suspect.root))
+            if made:
                 return True
+
+    def _local(self, base: Tried[Program], *, free: bool) -> list[str]:
+        """The arms that can patch a program, the free ones or the others; none where it passes."""
+        if base.judgement.passed:
+            return []
+        able = self._domain.arms(self._task, base.program, base.judgement)
+        arms = [arm for arm in able if (arm in self._domain.free) == free]
+        return arms if arms and self._suspect(base) is not None else []
+
+    def _reopen(self, base: Tried[Program], arm: str) -> bool:
+        """Patch a program's next suspect; False where there is nothing to patch this way."""
+        suspect = self._suspect(base)
+        assert suspect is not None, "a program with an arm has a suspect"
+        opened = self._domain.reopen(
+            self._task, base.program, base.judgement, suspect, arm,
+            self._loop.settings.local, self._stream(arm),
+        )  # fmt: skip
+        if opened:
+            self._learn(base.judgement.kind, self.call(arm, opened, base, suspect.root))
+        return bool(opened)
 
     def _learn(self, kind: str, step: Step) -> None:
         self._loop.chooser.learn(kind, step.arm, passed=step.passed, tokens=step.tokens)

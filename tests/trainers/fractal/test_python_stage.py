@@ -3,6 +3,7 @@
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
+import numpy as np
 import pytest
 from scripted import ScriptedGenerator, adder, adder_programs, context_in
 
@@ -177,3 +178,52 @@ def test_a_protocol_that_runs_no_test_before_the_choice_says_why_nothing_is_repa
     assert "protocol seed" in note and "visible1" in note
     shown = run(replace(context, settings=SETTINGS), Coder({}), practise=False)
     assert shown["notes"] == []
+
+
+def test_edits_cost_nothing_so_practice_tries_them_before_it_renders(tmp_path):
+    context = prepared(tmp_path)
+    found = run(context, Coder({}), AddsOne())
+    assert (found["practice"]["repaired"], found["practice"]["tokens"]) == (3, 0)
+    assert found["practice"]["repair_pairs"]["edit"] >= 3
+
+
+@dataclass
+class Wrong:
+    """An editor of many edits, none of which is right."""
+
+    def edits(self, code, statement, evidence, count):
+        return [f"def add(x):\n    return x - {number}" for number in range(1, 40)][:count]
+
+
+def test_edits_that_come_to_nothing_are_counted_and_not_stored(tmp_path):
+    context = prepared(tmp_path, with_python(arms=("edit",)))
+    run(context, Coder({}), Wrong())
+    (row, *_) = context.store.loops(mode="training")
+    assert sum(step["new"] for step in row.trace["steps"] if step["arm"] == "edit") == 39
+    assert {one["arm"] for one in row.trace["programs"]} == {"flood"}
+    assert context.store.query("SELECT 1 FROM samples WHERE finish_reason = 'edit'") == []
+
+
+@dataclass
+class Lottery(ScriptedGenerator):
+    """Whole programs that are drawn by the request's seed and never right."""
+
+    def generate(self, requests, params):
+        for request in requests:
+            number = np.random.default_rng(request.params.seed).integers(100, 10**6)
+            code = f"def add(x):\n    return x - {number}"
+            yield Completion(request.key, f"```python\n{code}\n```", 10, -2.0, "stop")
+
+
+def test_the_loop_and_its_rival_draw_the_same_fresh_samples(tmp_path):
+    context = prepared(tmp_path, with_python(arms=("resample", "edit")))
+    run(context, Lottery({}), Wrong(), practise=False)
+    drawn = {
+        mode: {
+            row.task: [one["code"] for one in row.trace["programs"]]
+            for row in context.store.loops(mode=mode)
+        }
+        for mode in ("evaluation", "resampling")
+    }
+    assert drawn["evaluation"] == drawn["resampling"]
+    assert all(len(codes) > SETTINGS.fractal.python.flood for codes in drawn["evaluation"].values())

@@ -71,6 +71,11 @@ class PythonDomain:
         able = (RESAMPLE,) if self.recall is None else (RESAMPLE, RECALL)
         return [arm for arm in able if arm in self.arms_wanted]
 
+    @property
+    def free(self) -> Sequence[str]:
+        """See the protocol: the learned edits that there are."""
+        return [arm for arm in EDITS if arm in self.editors and arm in self.arms_wanted]
+
     def draft(
         self, task: PythonTask, count: int, rng: Rng, arm: str = FLOOD
     ) -> Sequence[PythonProgram]:

@@ -15,10 +15,10 @@ from memory.repair_loops import LoopMode, LoopRow
 from sandbox import tests_from_json
 from trainers.fractal.arms import CircuitChooser, FirstArm
 from trainers.fractal.domain import FLOOD
-from trainers.fractal.loop import ArmChooser
+from trainers.fractal.loop import ArmChooser, Tried
 from trainers.fractal.python.domain import PythonDomain, PythonTask
 from trainers.fractal.python.judge import Judge
-from trainers.fractal.python.loops import PythonOutcome, Work, flood_all, run_loops, trace_of
+from trainers.fractal.python.loops import PythonOutcome, Work, flood_all, kept, run_loops, trace_of
 from trainers.fractal.python.partners import Chooser, EditorOf
 from trainers.fractal.python.patches import EDITS, RESAMPLE
 from trainers.fractal.python.practice import DOMAIN
@@ -126,7 +126,9 @@ class Evaluation:
         if mode == LOOP:
             store = self._context.store
             chooser = CircuitChooser(DOMAIN, CircuitObserver(store), store.arm_costs(DOMAIN))
-        return Work(item.task, chooser, self._context.seed, item.programs, item.tokens)
+        return Work(
+            item.task, chooser, self._context.seed, item.programs, item.tokens, doubted=True
+        )
 
     def _row(
         self,
@@ -139,12 +141,14 @@ class Evaluation:
         chosen, right = "", False
         trace = trace_of(outcome, tests_from_json(problem.tests))
         hidden = Judge(domain.sandbox, tests_from_json(problem.tests))
-        verdicts = hidden.words([tried.program.code for tried in outcome.tried])
+        programs = kept(outcome)
+        verdicts = hidden.words([tried.program.code for tried in programs])
         for told, verdict in zip(trace["programs"], verdicts, strict=True):
             told["hidden"] = verdict.passed
         if outcome.passing:
-            place = _choice(outcome, problem, domain, chooser)
-            chosen = outcome.tried[place].program.code
+            taken = _choice(outcome, problem, domain, chooser)
+            place = programs.index(taken)
+            chosen = taken.program.code
             right = verdicts[place].passed
             trace["chosen"] = place
         return LoopRow(
@@ -165,16 +169,16 @@ class Evaluation:
 
 def _choice(
     outcome: PythonOutcome, problem: ProblemRow, domain: PythonDomain, chooser: Chooser
-) -> int:
-    """The place of the program that is taken: what a model wrote goes before what edits made.
+) -> Tried[PythonProgram]:
+    """The program that is taken: what a model wrote goes before what edits made.
 
     Few of the edits that pass a single visible test are right; of the samples that pass most are.
     """
     written = [one for one in outcome.passing if one.arm not in EDITS] or outcome.passing
     if len(written) == 1:
-        return written[0].number
+        return written[0]
     programs = [one.program for one in written]
-    return written[chooser.choose(problem, domain.prompt_kind, programs, domain.sandbox)].number
+    return written[chooser.choose(problem, domain.prompt_kind, programs, domain.sandbox)]
 
 
 def evaluate(

@@ -1,6 +1,6 @@
 """Many problems' loops at once: threads that share one generator and touch no store."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from typing import Any
@@ -26,6 +26,7 @@ class Work:
     """One problem's loop: what may be run, who chooses the arm, what there is to begin with.
 
     ``flooded`` None: the loop draws its own flood. ``spent``: the tokens that those took.
+    ``doubted``: the tests are so few that an edit which passes them is often wrong.
     """
 
     task: PythonTask
@@ -33,6 +34,7 @@ class Work:
     seed: int
     flooded: Sequence[PythonProgram] | None = None
     spent: int = 0
+    doubted: bool = False
 
 
 def run_loops(
@@ -82,7 +84,7 @@ def _run(
     config: PythonLoopConfig,
     check_stop: Callable[[], None],
 ) -> PythonOutcome:
-    settings = LoopSettings(config.flood, config.local, config.tries, frozenset(EDITS))
+    settings = LoopSettings(config.flood, config.local, config.tries, work.doubted)
     loop = Loop(replace(domain, editors=editor_of()), work.chooser, settings, check_stop)
     rng = np.random.default_rng(derived_seed(work.seed, work.task.problem.id))
     budget = Budget(work.spent + config.tokens, config.seconds)
@@ -108,19 +110,38 @@ def flood_all(
         yield from pool.map(flood, tasks)
 
 
+def kept(outcome: PythonOutcome) -> list[Tried[PythonProgram]]:
+    """What is stored of a loop's programs: all but learned edits that came to nothing.
+
+    A sweep tries hundreds of these; the steps count them.
+    """
+    found = {
+        tried.number for tried in outcome.tried if tried.arm not in EDITS or tried.judgement.passed
+    }
+    for tried in reversed(outcome.tried):
+        if tried.number in found and tried.base is not None:
+            found.add(tried.base)
+    return [tried for tried in outcome.tried if tried.number in found]
+
+
 def trace_of(outcome: PythonOutcome, tests: Tests) -> dict[str, Any]:
-    """What is stored of a loop: every step, and of every program how it came and how it did."""
+    """What is stored of a loop: every step, and of the programs that are kept how they did.
+
+    ``base`` and ``chosen`` count places among the kept programs, in a step among all of them.
+    """
+    programs = kept(outcome)
+    places = {tried.number: place for place, tried in enumerate(programs)}
     return {
         "tests": len(tests.calls),
         "steps": [step.to_json() for step in outcome.steps],
-        "programs": [_told(tried) for tried in outcome.tried],
+        "programs": [_told(tried, places) for tried in programs],
     }
 
 
-def _told(tried: Tried[PythonProgram]) -> dict[str, Any]:
+def _told(tried: Tried[PythonProgram], places: Mapping[int, int]) -> dict[str, Any]:
     return {
         "arm": tried.arm,
-        "base": tried.base,
+        "base": None if tried.base is None else places[tried.base],
         "kind": tried.judgement.kind,
         "score": round(tried.judgement.score, 3),
         "code": tried.program.code,

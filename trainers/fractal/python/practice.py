@@ -16,7 +16,7 @@ from sandbox import Sandbox, Verdict, Word, tests_from_json
 from trainers.fractal.arms import CircuitChooser
 from trainers.fractal.loop import Tried
 from trainers.fractal.python.domain import PythonDomain, PythonTask
-from trainers.fractal.python.loops import PythonOutcome, Work, run_loops, trace_of
+from trainers.fractal.python.loops import PythonOutcome, Work, kept, run_loops, trace_of
 from trainers.fractal.python.partners import EditorOf
 from trainers.fractal.python.patches import RESAMPLE
 from trainers.fractal.python.program import PythonProgram
@@ -111,9 +111,10 @@ class Practice:
 
     def _remember(self, work: Work, outcome: PythonOutcome) -> None:
         context, store, problem = self._context, self._context.store, work.task.problem
-        made = [tried for tried in outcome.tried if tried.base is not None]
+        programs = kept(outcome)
+        made = [tried for tried in programs if tried.base is not None]
         store.add_samples([self._sample(problem, tried) for tried in made])
-        verdicts = [_verdict(problem, tried) for tried in outcome.tried]
+        verdicts = [_verdict(problem, tried) for tried in programs]
         store.add_verdicts(
             [verdict_row(one, context.stage_run_id) for one in verdicts if one is not None]
         )

@@ -46,6 +46,11 @@ class SyntheticDomain:
         """None: to draft anew is an arm of a failing stage."""
         return ()
 
+    @property
+    def free(self) -> tuple[str, ...]:
+        """None: every patch renders."""
+        return ()
+
     def draft(
         self, task: SyntheticTask, count: int, rng: Generator, arm: str = FLOOD
     ) -> list[ChainProgram]:
