@@ -72,6 +72,10 @@ def _result(result: Json) -> list[str]:
         f"{_fraction(result['ece_before'])} before, {_fraction(result['ece_after'])} after"
     )
     lines.append(
+        f"the critic over the likelihood alone, points: {_percent(result['critic_over_logprob'])}; "
+        f"best of k {_percent(result['critic_over_logprob_best_of_k'])}"
+    )
+    lines.append(
         f"pass/fail accuracy on validation: {_percent(result['val_accuracy_by_problem'])} % split "
         f"by problem, {_percent(result['val_accuracy_by_sample'])} % split by sample (the seed's)"
     )

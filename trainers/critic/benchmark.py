@@ -22,7 +22,7 @@ from trainers.critic.dataset import examples_of
 from trainers.critic.engines import open_features
 from trainers.critic.evaluate import Scores, critic_figures, score, score_held_out
 from trainers.critic.features import FeatureSource
-from trainers.critic.judging import figures_json, pickers_of
+from trainers.critic.judging import figures_json, over_likelihood, pickers_of
 from trainers.critic.pipeline import Gathered, gather
 from trainers.critic.plan import stored_counts
 from trainers.critic.sampling import Asked
@@ -175,6 +175,7 @@ class _Protocol:
             "ece_before": figures["ece_before"].to_json(),
             "ece_after": figures["ece"].to_json(),
             "reliability": reliability(scores.probability, scores.examples.outcomes),
+            **figures_json(over_likelihood(scores, part, context.seed)),
             **figures_json(self._accuracies()),
         }
 

@@ -17,10 +17,11 @@ from trainers.critic.evaluate import (
     score_held_out,
 )
 from trainers.critic.pickers import gap_figures, picker_figures, rankings
-from trainers.critic.ranking import chance_p, rates
+from trainers.critic.ranking import chance_p, picked, rates, subset_picks
 from trainers.critic.training import RoundData
 from trainers.gate import Decision, against_champion, against_random, carry_out, looks_so_far
 from trainers.stage import StageContext
+from trainers.statistics import mean_difference
 
 Array = NDArray[np.float64]
 
@@ -99,6 +100,27 @@ def pickers_of(
     return {
         "pickers": picker_figures(scores.examples, ranked, seed),
         "gap_closed": gap_figures(scores.examples, ranked, seed),
+    }
+
+
+def over_likelihood(scores: Scores, part: Part, seed: int) -> dict[str, Figure]:
+    """What a critic wins over picking by the likelihood alone, paired by problem.
+
+    ``critic_over_logprob`` is of all the samples of a problem, ``..._best_of_k`` the mean over its
+    subsets, which is less noisy. Undefined where a sample has no likelihood.
+    """
+    examples, likelihood = scores.examples, part.signals()["logprob"]
+    names = ("critic_over_logprob", "critic_over_logprob_best_of_k")
+    if np.isnan(likelihood).any():
+        return dict.fromkeys(names, Figure(None, None, None, len(examples.problem_ids)))
+    passed, rows = examples.outcomes, examples.rows
+    pairs = (
+        (scores.picked, picked(likelihood, passed, rows)),
+        (scores.subset_picks, subset_picks(likelihood, passed, rows)),
+    )
+    return {
+        name: mean_difference(ours, theirs, seed=seed)
+        for name, (ours, theirs) in zip(names, pairs, strict=True)
     }
 
 

@@ -13,7 +13,7 @@ from trainers.errors import BenchmarkError
 
 FIGURES = (
     "auc_within_problem", "ece_before", "ece_after", "val_accuracy_by_problem",
-    "val_accuracy_by_sample",
+    "val_accuracy_by_sample", "critic_over_logprob", "critic_over_logprob_best_of_k",
 )  # fmt: skip
 
 
@@ -56,6 +56,8 @@ def test_every_picker_and_figure_is_there_with_its_interval(measured):
     pickers = {name: figure["value"] for name, figure in result["pickers"].items()}
     assert pickers["random"] <= pickers["visible"] <= pickers["oracle"]
     assert all(value is None or value <= pickers["oracle"] for value in pickers.values())
+    won = pickers["critic"] - pickers["logprob"]
+    assert result["critic_over_logprob"]["value"] == pytest.approx(won)
 
 
 def test_nothing_is_sampled_again_trained_or_decided(measured):
