@@ -35,7 +35,7 @@ class CTMSettings(Section):
     gradient_accumulation: int = Field(1, ge=1, le=1024, description="batches an update")
     weight_decay: float = Field(0.01, ge=0, le=10)
     precision: Literal["auto", "float32", "bf16"] = Field(
-        "auto", description="of matrix products; auto: bf16 on a card and with AMX"
+        "auto", description="of matrix products; auto: bf16 where the hardware has it"
     )
     eval_samples: int = Field(
         5000, ge=4, le=1_000_000, description="programs of each held-out set that are repaired"

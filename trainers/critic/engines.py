@@ -11,6 +11,7 @@ from trainers.critic.features import FeatureSource, HiddenStates
 from trainers.errors import WeightsError
 from trainers.generators.folder import hf_folder
 from trainers.generators.weights import default_weights_dir, identity
+from trainers.hardware import fast_bf16
 from trainers.stage import StageContext
 
 GENERATOR = "generator"  # the value of critic.feature_model that means: the same model
@@ -71,8 +72,4 @@ def programs_a_pass(settings: TrainerSettings, batch_scale: float) -> int:
 
 def fastest_dtype() -> torch.dtype:
     """bfloat16 where the processor multiplies it in hardware, else float32."""
-    if torch.cuda.is_available():
-        return torch.bfloat16
-    flags = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
-    fast = any(flag in flags for flag in ("avx512_bf16", "amx_bf16", " bf16"))
-    return torch.bfloat16 if fast else torch.float32
+    return torch.bfloat16 if fast_bf16() else torch.float32

@@ -40,6 +40,7 @@ class CTMConfig(Section):
     backbone_type: Literal["code-encoder"] = Field("code-encoder")
     backbone_layers: int = Field(2, ge=0, description="3 x 3 convolutions over the grid")
     backbone_width: int = Field(240, ge=1, description="between a convolution and its way back")
+    backbone_attention: int = Field(0, ge=0, description="layers of attention over all cells")
     positional_embedding: Positions = Field("learnable-fourier-2d")
     workspace: bool = Field(True, description="let ticks rewrite the cells; off: as in the paper")
     workspace_every: int = Field(4, ge=1, description="ticks from one rewriting to the next")

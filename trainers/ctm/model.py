@@ -24,7 +24,9 @@ class ContinuousThoughtMachine(RepairModel):
     def __init__(self, config: CTMConfig) -> None:
         pairs = len(SynchronizationModule(config).out.decay)
         super().__init__(config, d_context=pairs)
-        self.backbone = CodeBackbone(config, config.backbone_layers, config.backbone_width)
+        self.backbone = CodeBackbone(
+            config, config.backbone_layers, config.backbone_width, config.backbone_attention
+        )
         self.core = ThoughtCore(config)
 
     def forward(self, batch: Batch, ticks: int | None = None, *, analyse: bool = False) -> Thoughts:

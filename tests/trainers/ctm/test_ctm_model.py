@@ -1,5 +1,6 @@
 """The CTM as a whole: prefixes, padding, precision, memory, early stops, sizes."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -29,10 +30,10 @@ def model() -> ContinuousThoughtMachine:
     return made
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_padding_changes_nothing(kind: Any, batch: Batch) -> None:
+@pytest.mark.parametrize(("kind", "attention"), [*((kind, 0) for kind in KINDS), ("ctm", 2)])
+def test_padding_changes_nothing(kind: Any, attention: int, batch: Batch) -> None:
     torch.manual_seed(0)
-    made = build(kind, SMALL).double()
+    made = build(kind, preset("tiny", vocab_size=64, backbone_attention=attention)).double()
     longer = padded(batch, 9)
     draws = [torch.Generator().manual_seed(3) for _ in range(2)]
     one, two = made.loss(batch, draws[0]), made.loss(longer, draws[1])
@@ -42,6 +43,20 @@ def test_padding_changes_nothing(kind: Any, batch: Batch) -> None:
     assert torch.equal(first.cells, second.cells)
     assert torch.equal(first.tokens, second.tokens)
     assert torch.equal(first.pointers, second.pointers)
+
+
+@pytest.mark.parametrize("attention", [0, 1])
+def test_only_attention_shows_the_backbone_a_far_cell(attention: int, batch: Batch) -> None:
+    torch.manual_seed(0)
+    config = preset("tiny", vocab_size=64, backbone_attention=attention)
+    model = ContinuousThoughtMachine(config).double()
+    tokens = batch.tokens.clone()
+    far = int(batch.valid[0].sum()) - 1
+    tokens[0, far] = (tokens[0, far] + 1) % config.vocab_size
+    with torch.no_grad():
+        one, two = model.encode(batch), model.encode(replace(batch, tokens=tokens))
+    assert bool((one[0, far] != two[0, far]).any())
+    assert bool((one[0, 0] != two[0, 0]).any()) == bool(attention)
 
 
 def test_samples_do_not_see_each_other(model: ContinuousThoughtMachine, batch: Batch) -> None:

@@ -1,4 +1,4 @@
-"""CodeBackbone: token embeddings and local convolutions over the cells that exist.
+"""CodeBackbone: token embeddings, local convolutions and attention over the cells that exist.
 
 Functions fill some three per cent of a 64 x 48 grid. A convolution over packed cells gathers each
 cell's eight neighbours by index: the numbers of a dense one, without the empty cells.
@@ -11,7 +11,8 @@ from trainers.ctm.batch import Batch
 from trainers.ctm.config import CTMConfig
 from trainers.ctm.modules.fourier import LearnableFourier2D
 from trainers.ctm.modules.gather import gather_cells
-from trainers.ctm.modules.rotational import RotationalEmbedding2D
+from trainers.ctm.modules.rotational import RotationalEmbedding2D, angles
+from trainers.ctm.modules.transformer import PreNormLayer
 
 OFFSETS = tuple((i, j) for i in (-1, 0, 1) for j in (-1, 0, 1))
 
@@ -85,18 +86,26 @@ class TokenGrid(nn.Module):
 
 
 class CodeBackbone(nn.Module):
-    """Local convolutions over a token grid; its field of view is small, as in the paper's models.
+    """Local convolutions over a token grid, then attention of each cell to all others.
+
+    Without attention its field of view is small, as in the paper's models. Where a name was bound
+    and which bracket closes another are then out of sight, and one query a tick does not fetch
+    them: layers of attention are what the CPU's preset adds.
 
     Args:
         config: the grid's size and the model's width.
         layers: convolutions.
         width: their hidden width.
+        attention: layers of attention.
     """
 
-    def __init__(self, config: CTMConfig, layers: int, width: int) -> None:
+    def __init__(self, config: CTMConfig, layers: int, width: int, attention: int = 0) -> None:
         super().__init__()
         self.config = config
         self.layers = nn.ModuleList(LocalConvolution(config.d_model, width) for _ in range(layers))
+        self.attention = nn.ModuleList(
+            PreNormLayer(config.d_model, config.heads, 2 * config.d_model) for _ in range(attention)
+        )
         self.norm = nn.LayerNorm(config.d_model)
 
     def forward(self, features: Tensor, batch: Batch) -> Tensor:
@@ -105,5 +114,10 @@ class CodeBackbone(nn.Module):
         packed = features.flatten(0, 1)
         for layer in self.layers:
             packed = layer(packed, around)
-        normalised: Tensor = self.norm(packed).view_as(features)
+        cells = packed.view_as(features)
+        if len(self.attention):
+            turned = angles(batch.row, batch.col, self.config.d_model // self.config.heads)
+            for attend in self.attention:
+                cells = attend(cells, batch.valid, turned)
+        normalised: Tensor = self.norm(cells)
         return normalised * batch.valid[..., None]
