@@ -16,7 +16,7 @@ from memory.records import Figure, ProblemRow
 from trainers.clock import Clock
 from trainers.critic.ablation import ablate
 from trainers.critic.base_samples import share_base_samples
-from trainers.critic.calibrate import reliability
+from trainers.platt import reliability
 from trainers.critic.candidates import Version, champion, kind_of, load_version
 from trainers.critic.dataset import examples_of
 from trainers.critic.engines import open_features

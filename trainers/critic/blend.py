@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from trainers.critic.calibrate import calibrate
+from trainers.platt import calibrate
 from trainers.critic.examples import Examples
 from trainers.critic.model import Blend
 from trainers.critic.solver import Solver

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memory.records import Figure
-from trainers.critic.calibrate import reliability
+from trainers.platt import reliability
 from trainers.critic.candidates import Version, champion, kind_of
 from trainers.critic.dataset import Part
 from trainers.critic.evaluate import (

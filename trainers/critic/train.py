@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from trainers.config import CriticConfig
-from trainers.critic.calibrate import calibrate
+from trainers.platt import calibrate
 from trainers.critic.examples import Examples
 from trainers.critic.model import FINAL, Critic, CriticSpec, Head, Standardiser
 from trainers.critic.ranking import Array, gains

@@ -130,6 +130,8 @@ class Repair:
         probability: that the model gave to all of them and to the stop, multiplied.
         certainty: of the location, the least of all steps.
         located: (N + 1) probabilities of the cells at the first step, the last of "no fix".
+        asked: how often the model was asked for an edit.
+        ticks: that it thought in all.
         ended: ``no fix``, ``edits`` (eight were made), ``stuck`` (no edit could be applied),
             ``loop`` (a state came again) or ``grid`` (it does not fit).
     """
@@ -139,6 +141,8 @@ class Repair:
     probability: float = 1.0
     certainty: float = 1.0
     located: NDArray[np.float32] | None = None
+    asked: int = 0
+    ticks: int = 0
     ended: str = ""
 
 
@@ -201,6 +205,7 @@ class Repairer:
         ):
             one.program, one.moves = rest.program, one.moves + rest.moves
             one.probability *= rest.probability
+            one.asked, one.ticks = rest.asked, rest.ticks
             one.ended = rest.ended
         unique: list[Repair] = []
         for one in sorted(kept, key=lambda one: -one.probability):
@@ -210,6 +215,8 @@ class Repairer:
 
     def _advance(self, repair: Repair, seen: list[Editable], found: "_Asked", limit: int) -> None:
         repair.certainty = min(repair.certainty, found.certainty)
+        repair.asked += 1
+        repair.ticks += found.ticks
         if repair.located is None:
             repair.located = found.located
         if not found.fix:
@@ -254,6 +261,7 @@ class _Asked:
     fix: bool
     no_fix: float
     certainty: float
+    ticks: int
     located: NDArray[np.float32]
     moves: list[Move]
 
@@ -294,10 +302,11 @@ def _asked(found: EditPrediction, grids: Sequence[Grid]) -> list[_Asked]:
             found.probability.float(),
         )
     ]
-    fix, no_fix, certain = (
+    fix, no_fix, certain, ticks = (
         found.fix.tolist(),
         found.no_fix.float().tolist(),
         found.certainty.tolist(),
+        found.ticks_used.tolist(),
     )
     located = found.locations.float().cpu().numpy()
     asked = []
@@ -315,5 +324,5 @@ def _asked(found: EditPrediction, grids: Sequence[Grid]) -> list[_Asked]:
             if cell < count and grid.first[cell]
         ]
         places = np.append(located[b, :count], located[b, -1])
-        asked.append(_Asked(fix[b], no_fix[b], certain[b], places, moves))
+        asked.append(_Asked(fix[b], no_fix[b], certain[b], ticks[b], places, moves))
     return asked

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch.nn.functional import binary_cross_entropy_with_logits, softplus
 
 from trainers.config import CriticConfig
-from trainers.critic.calibrate import calibrate, reliability
+from trainers.platt import calibrate, reliability
 from trainers.critic.evaluate import critic_figures, no_critic_figures, score, score_held_out
 from trainers.critic.examples import Examples
 from trainers.critic.mining import mined_weights

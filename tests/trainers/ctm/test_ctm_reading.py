@@ -1,0 +1,129 @@
+"""A version's reading: fitted thresholds cost little, probabilities mean what they say."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trainers import statistics
+from trainers.ctm.config import preset
+from trainers.ctm.data.dataset import Dataset
+from trainers.ctm.evaluate import evaluate, for_fitting, held_out
+from trainers.ctm.figures import early_figures, figures
+from trainers.ctm.measure import measure
+from trainers.ctm.models import build
+from trainers.ctm.reading import MOST_LOST, THRESHOLDS, Reading, fit_reading, log_odds, lowest
+from trainers.ctm.repair import Repairer
+from trainers.platt import calibrate
+
+
+@pytest.fixture(scope="module")
+def data(built):
+    return Dataset(built)
+
+
+@pytest.fixture(scope="module")
+def repairer(data):
+    torch.manual_seed(0)
+    shape = preset("tiny", vocab_size=data.tokenizer.size, grid_height=64, grid_width=48)
+    return Repairer(build("ctm", shape))
+
+
+def test_a_fitted_threshold_costs_at_most_a_point_where_it_was_fitted(repairer, data):
+    samples = for_fitting(data, 12, 0)
+    reading = fit_reading(repairer, samples, data)
+    whole = evaluate(repairer, samples, data)
+    assert reading.threshold in (None, *THRESHOLDS)
+    early = evaluate(replace(repairer, threshold=reading.threshold), samples, data)
+    assert early.fixed.mean() >= whole.fixed.mean() - MOST_LOST
+    assert Reading(**reading.to_json()) == reading
+
+
+def test_a_model_without_ticks_has_no_threshold(data):
+    torch.manual_seed(0)
+    shape = preset("tiny", vocab_size=data.tokenizer.size, grid_height=64, grid_width=48)
+    reading = fit_reading(Repairer(build("backbone", shape)), for_fitting(data, 4, 0), data)
+    assert reading.threshold is None
+    assert fit_reading(Repairer(build("ctm", shape)), [], data) == Reading()
+
+
+def test_what_is_fitted_on_is_not_what_the_gate_sees(data):
+    fitted = {sample.key for sample in for_fitting(data, 15, 0)}
+    assert len(fitted) == 15
+    assert not fitted & {sample.key for sample in held_out(data, "validation", 15, 0)}
+
+
+def test_stopping_at_once_spends_two_ticks_of_each_question(repairer, data):
+    samples = held_out(data, "validation", 8, 0)
+    found = measure(repairer, Reading(threshold=-1.0), samples, data, tick_samples=4).figures
+    assert found["ticks_spent"].value == pytest.approx(2 / 6)
+    assert found["fix_accuracy_early"].n == found["fix_accuracy"].n
+    never = measure(repairer, Reading(threshold=1.1), samples, data).figures
+    assert never["ticks_spent"].value == pytest.approx(1)
+    assert "ticks_spent" not in measure(repairer, Reading(), samples, data).figures
+
+
+@given(st.integers(0, len(THRESHOLDS)))
+def test_the_lowest_threshold_that_is_enough_is_found(first):
+    found = lowest(lambda value: value in THRESHOLDS[first:])
+    assert found == (THRESHOLDS[first] if first < len(THRESHOLDS) else None)
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=20))
+def test_calibration_keeps_the_order_and_stays_a_probability(values):
+    given = np.array(sorted(values))
+    right = Reading(slope=0.4, shift=-1.5).calibrated(given)
+    assert ((right >= 0) & (right <= 1)).all()
+    assert (np.diff(right) >= 0).all()
+    assert Reading().calibrated(given) == pytest.approx(given, abs=1e-5)
+
+
+def test_calibration_makes_the_error_of_too_sure_probabilities_small():
+    rng = np.random.default_rng(0)
+    honest = rng.uniform(0.05, 0.95, 4000)
+    fixed = rng.random(4000) < honest
+    said = 1 / (1 + np.exp(-3 * log_odds(honest)))
+    slope, shift = calibrate(
+        torch.from_numpy(log_odds(said)).float(), torch.from_numpy(fixed).float()
+    ).tolist()
+    programs = [str(number) for number in range(4000)]
+    before = statistics.ece(said, fixed.astype(float), programs)
+    after = statistics.ece(
+        Reading(slope=slope, shift=shift).calibrated(said), fixed.astype(float), programs
+    )
+    assert before.value > 0.1
+    assert after.value < 0.03
+
+
+def test_the_gain_of_ticks_is_not_that_of_the_best_by_chance(repairer, data):
+    samples = held_out(data, "validation", 8, 0)
+    plain = evaluate(repairer, samples, data)
+    rng = np.random.default_rng(0)
+    count = 4000
+    noise = replace(
+        plain,
+        **{
+            name: np.resize(getattr(plain, name), count)
+            for name in ("fixed", "missing", "lexemes", "located", "probability", "certainty")
+        },
+        bug_class=["syntax"] * count,
+        edits=np.where(np.arange(count) % 4 == 0, 2, 1),
+        by_tick=rng.random((12, count)) < 0.5,
+    )
+    found = figures(noise)["tick_gain"]
+    assert found.low < 0 < found.high
+    better = replace(noise, by_tick=np.arange(12)[:, None] + rng.random((12, count)) * 12 > 12)
+    found = figures(better)
+    assert found["tick_gain"].value == pytest.approx(11 / 12, abs=0.03)
+    assert found["tick_gain_several"].n == count // 4
+
+
+def test_early_figures_are_paired(repairer, data):
+    samples = held_out(data, "validation", 8, 0)
+    whole = evaluate(repairer, samples, data)
+    found = early_figures(whole, whole)
+    assert found["fix_accuracy_early_difference"].value == 0
+    assert found["ticks_spent"].value == 1
