@@ -47,9 +47,7 @@ class CTMInUse:
             context.progress.advance(done)
             context.check_stop()
 
-        found = measure(
-            repairer, loaded.reading, samples, data, seed=context.seed, between=between
-        )
+        found = measure(repairer, loaded.reading, samples, data, seed=context.seed, between=between)
         outcomes = found.outcomes
         bugs = [name != "clean" for name in outcomes.bug_class]
         return StageResult(

@@ -61,6 +61,8 @@ def as_svg(figure: Figure, name: str) -> str:
 def _progression(analysis: Json) -> Figure | None:
     """The share of programs whose likeliest place is right, by tick; whole repairs beside it."""
     lines = {name: row for name, row in analysis["located"].items() if name != "clean"}
+    if not lines:
+        return None
     figure, axes = _lines(analysis, lines, "place found, share of programs")
     whole = analysis.get("fixed_by_tick")
     if whole:

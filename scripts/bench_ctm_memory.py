@@ -1,4 +1,4 @@
-"""How much memory and time does a training step of the CTM take, by the cells computed at once?
+"""Memory and time of a training step of the CTM, by the cells that are computed at once.
 
 Run: python scripts/bench_ctm_memory.py DATA [--cells 4096 8192 16384] [--ticks 8 12] [--steps 20]
 
@@ -39,11 +39,7 @@ def main() -> None:
     asked = parser.parse_args()
     torch.set_num_threads(1)
     data = Dataset(asked.data)
-    found = [
-        row
-        for ticks in asked.ticks
-        for row in _measured(data, ticks, asked)
-    ]
+    found = [row for ticks in asked.ticks for row in _measured(data, ticks, asked)]
     print(json.dumps(found, indent=1))
 
 

@@ -38,7 +38,6 @@ config="$state/ctm.toml"
 cat > "$config" << END
 profile = "$profile"
 state_dir = "."
-weights_dir = "$here/weights"
 [stages]
 enabled = ["ctm"]
 [ctm]
@@ -67,10 +66,19 @@ sys.exit(0 if found and read_state(found[-1])[0].passes > 0 else 1)
 END
 }
 
-if [ -n "$dry" ]; then
-  cat "$config"
-  "$kent" --config "$config" config show > /dev/null
-fi
+cat "$config"
+"$python" - "$config" << 'END'
+import sys
+from pathlib import Path
+
+from kent.config import load_config
+from kent.errors import KentError
+
+try:
+    load_config(Path(sys.argv[1]))
+except KentError as error:
+    sys.exit(f"the settings are wrong: {error}")
+END
 rounds=0
 until finished || [ "$rounds" -ge "$most_rounds" ]; do
   run round ctm

@@ -260,7 +260,7 @@ _CTM = StageView(
             "fix_accuracy.simple_logic", "Simple logic", "", "percent", "up",
             "Of operators, literals and their like.",
         ),
-        KeyFigure("fix_accuracy.all_logic", "All logic", "", "percent", "up", "Of the other logic."),
+        KeyFigure("fix_accuracy.all_logic", "All logic", "", "percent", "up", "Of other logic."),
         KeyFigure(
             "ece_before", "Not calibrated", "", "fraction", "down",
             "The calibration error of the model's own probability.",

@@ -33,8 +33,8 @@ def _analysis(document: Json, stage: str) -> list[str]:
 
     round_id, analysis = looked[-1]
     return [
-        f"<figure><figcaption>{escape(clean(name.replace('_', ' ').capitalize()))} in round "
-        f'{round_id}</figcaption><div class="drawn">{as_svg(figure, _slug(stage) + name)}</div></figure>'
+        f"<figure><figcaption>{name.replace('_', ' ').capitalize()} in round {round_id}"
+        f'</figcaption><div class="drawn">{as_svg(figure, _slug(stage) + name)}</div></figure>'
         for name, figure in drawings(analysis).items()
         if name != "reliability"  # it stands there already
     ]

@@ -151,9 +151,7 @@ def _patterns(by_class: dict[str, list[_Seen]]) -> dict[str, Any]:
     told = np.sort(np.argsort(-means.var(0), kind="stable")[:_PAIRS])
     return {
         "pairs": told.tolist(),
-        "classes": {
-            name: _rounded(row[told]) for name, row in zip(by_class, means, strict=True)
-        },
+        "classes": {name: _rounded(row[told]) for name, row in zip(by_class, means, strict=True)},
     }
 
 

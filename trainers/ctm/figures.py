@@ -102,9 +102,7 @@ def _tick_gain(by_tick: NDArray[np.bool_], seed: int) -> Figure:
     if count < 2:
         return Figure(None, None, None, count)
     odd = np.arange(count) % 2 == 1
-    best = np.where(
-        odd, by_tick[:, ~odd].mean(1).argmax(), by_tick[:, odd].mean(1).argmax()
-    )
+    best = np.where(odd, by_tick[:, ~odd].mean(1).argmax(), by_tick[:, odd].mean(1).argmax())
     return statistics.mean_difference(by_tick[best, np.arange(count)], by_tick[0], seed=seed)
 
 
