@@ -70,7 +70,7 @@ def analyse(
         from the mean of all; ``maps``: programs with the attention of three ticks on the grid.
     """
     seen = list(_look(model, samples[:PROGRAMS], data, device))
-    classes = [name for name in CLASSES if any(one.bug_class == name for one in seen)]
+    classes: list[str] = [one for one in CLASSES if any(o.bug_class == one for o in seen)]
     by_class = {name: [one for one in seen if one.bug_class == name] for name in classes}
     bugs = {name: group for name, group in by_class.items() if name != "clean"}
     right = [one for one in seen if one.located[-1]]

@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 
 from trainers import statistics
 from trainers.ctm.evaluate import Outcomes
+from trainers.ctm.models import Kind
 
 _ITEMS = "items"
-OURS = "ctm"
+OURS: Kind = "ctm"
 
 
 def items(outcomes: Outcomes) -> dict[str, list[int]]:
@@ -18,7 +19,7 @@ def items(outcomes: Outcomes) -> dict[str, list[int]]:
     return {"fixed": outcomes.fixed.astype(int).tolist(), "edits": outcomes.edits.tolist()}
 
 
-def without_items(models: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+def without_items(models: Mapping[Kind, dict[str, Any]]) -> dict[Kind, dict[str, Any]]:
     """The models' documents without what became of each program."""
     return {
         kind: {name: value for name, value in document.items() if name != _ITEMS}
@@ -27,8 +28,8 @@ def without_items(models: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, A
 
 
 def differences(
-    models: Mapping[str, dict[str, Any]], *, seed: int = 0
-) -> dict[str, dict[str, Any]]:
+    models: Mapping[Kind, dict[str, Any]], *, seed: int = 0
+) -> dict[Kind, dict[str, Any]]:
     """The CTM less each other model: on all bugs (``bugs``), and on those of several edits.
 
     Of each the paired difference with its interval, how many bugs only one of the two repairs, and

@@ -130,10 +130,10 @@ class Repair:
         probability: that the model gave to all of them and to the stop, multiplied.
         certainty: of the location, the least of all steps.
         located: (N + 1) probabilities of the cells at the first step, the last of "no fix".
-        asked: how often the model was asked for an edit.
-        ticks: that it thought in all.
         ended: ``no fix``, ``edits`` (eight were made), ``stuck`` (no edit could be applied),
             ``loop`` (a state came again) or ``grid`` (it does not fit).
+        asked: how often the model was asked for an edit.
+        ticks: that it thought in all.
     """
 
     program: Editable
@@ -141,9 +141,9 @@ class Repair:
     probability: float = 1.0
     certainty: float = 1.0
     located: NDArray[np.float32] | None = None
+    ended: str = ""
     asked: int = 0
     ticks: int = 0
-    ended: str = ""
 
 
 @dataclass(frozen=True)
@@ -193,7 +193,11 @@ class Repairer:
         """
         grid = program.grid()
         (_, asked), *_ = self._ask({0: grid}, top_k=max(count, TOP_K))
-        first = [Repair(program, [], asked.no_fix, asked.certainty, asked.located, "no fix")]
+        first = [
+            Repair(
+                program, [], asked.no_fix, asked.certainty, asked.located, "no fix", 1, asked.ticks
+            )
+        ]
         for move in asked.moves:
             after = program.edited(move)
             if after is not None and after != program:
@@ -205,7 +209,7 @@ class Repairer:
         ):
             one.program, one.moves = rest.program, one.moves + rest.moves
             one.probability *= rest.probability
-            one.asked, one.ticks = rest.asked, rest.ticks
+            one.asked, one.ticks = 1 + rest.asked, asked.ticks + rest.ticks
             one.ended = rest.ended
         unique: list[Repair] = []
         for one in sorted(kept, key=lambda one: -one.probability):
