@@ -12,11 +12,12 @@ from matplotlib.axes import Axes
 from matplotlib.collections import PatchCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
 
 Json = dict[str, Any]
 
 _COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")
-_WIDE, _HIGH = 7.2, 4.0  # inches
+_WIDE, _HIGH = 8.4, 4.0  # inches
 # Text stays text, and the same numbers give the same bytes.
 _SVG = {"svg.fonttype": "none", "svg.hashsalt": "kent", "font.family": "sans-serif"}
 
@@ -67,7 +68,7 @@ def _progression(analysis: Json) -> Figure | None:
     whole = analysis.get("fixed_by_tick")
     if whole:
         axes.plot(range(1, len(whole) + 1), whole, "k--", label="whole program repaired")
-    axes.legend(fontsize=8)
+    _name_lines(figure)
     axes.set_title("Iteration progression: right place, by tick and class")
     return figure
 
@@ -77,7 +78,7 @@ def _certainty(analysis: Json) -> Figure | None:
     outcome = analysis["certainty_by_outcome"]
     for (name, row), dash in zip(outcome.items(), ("--", ":"), strict=False):
         axes.plot(range(1, len(row) + 1), row, color="#555555", linestyle=dash, label=name)
-    axes.legend(fontsize=8)
+    _name_lines(figure)
     axes.set_title("Certainty by tick: classes, and places right and wrong at the end")
     return figure
 
@@ -88,7 +89,7 @@ def _attention_on_place(analysis: Json) -> Figure | None:
     figure, axes = _lines(analysis, analysis["attention_on_place"], "attention weight")
     for even, colour in zip(analysis["attention_even"].values(), _COLOURS, strict=False):
         axes.axhline(even, color=colour, linestyle=":", linewidth=1)
-    axes.legend(fontsize=8)
+    _name_lines(figure)
     axes.set_title("Attention on the cells of a right edit; dotted: even attention")
     return figure
 
@@ -135,6 +136,8 @@ def _map(axes: Axes, one: Json, tick: str) -> None:
         axes.add_patch(Rectangle(places[cell], 1, 1, fill=False, edgecolor="red", linewidth=1.5))
     axes.set(xlim=(0, max(one["col"]) + 1), ylim=(max(one["row"]) + 1, 0))
     axes.set_title(f"{one['bug_class']}, tick {tick}", fontsize=8)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(integer=True))
     axes.tick_params(labelsize=6)
 
 
@@ -165,6 +168,11 @@ def _lines(analysis: Json, rows: Mapping[str, list[float]], label: str) -> tuple
     axes.set_xlim(0.8, analysis["ticks"] + 0.2)
     axes.grid(visible=True, alpha=0.3)
     return figure, axes
+
+
+def _name_lines(figure: Figure) -> None:
+    """Beside the lines, so that it covers none."""
+    figure.legend(loc="outside right upper", fontsize=8)
 
 
 def _sheet(width: float, height: float) -> tuple[Figure, Axes]:

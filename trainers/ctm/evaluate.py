@@ -31,6 +31,7 @@ class Outcomes:
         located: (S,) bool, the likeliest place at the first step is one of an edit.
         probability: (S,) that the model gave to its whole repair.
         certainty: (S,) the least of its steps.
+        changed: (S,) bool, an edit was made.
         asked: (S,) int64, how often the model was asked for an edit.
         ticks: (S,) int64, that it thought in all.
         seconds: of all.
@@ -45,6 +46,7 @@ class Outcomes:
     located: NDArray[np.bool_]
     probability: NDArray[np.float64]
     certainty: NDArray[np.float64]
+    changed: NDArray[np.bool_]
     asked: NDArray[np.int64]
     ticks: NDArray[np.int64]
     seconds: float
@@ -108,6 +110,7 @@ def evaluate(
         ),
         probability=np.array([one.probability for one in repairs], np.float64),
         certainty=np.array([one.certainty for one in repairs], np.float64),
+        changed=np.array([len(one.moves) > 0 for one in repairs], bool),
         asked=np.array([one.asked for one in repairs], np.int64),
         ticks=np.array([one.ticks for one in repairs], np.int64),
         seconds=seconds,

@@ -52,7 +52,7 @@ def measure(
     """
     plain = replace(repairer, threshold=None)
     outcomes = evaluate(plain, samples, data, tick_samples=tick_samples, between=between)
-    right = reading.calibrated(outcomes.probability)
+    right = reading.calibrated(outcomes.probability, outcomes.changed)
     found = figures(outcomes, right, seed=seed)
     if reading.threshold is not None:
         stopped = replace(repairer, threshold=reading.threshold)

@@ -123,7 +123,8 @@ def load(state_dir: Path, row: ModelRow) -> Loaded:
     try:
         model = build(cast(Kind, row.config["model_kind"]), configured(row.config["model"]))
         model.load_state_dict(load_file(folder / _WEIGHTS))
-        reading = Reading(**row.config.get("reading", {}))
+        told = row.config.get("reading")
+        reading = Reading.from_json(told) if told else Reading()
     except (OSError, SafetensorError, KeyError, RuntimeError, TypeError) as error:
         raise CheckpointError(
             f"{row.id} cannot be loaded ({error}); `kent round ctm` trains a new version"

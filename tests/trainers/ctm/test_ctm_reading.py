@@ -1,5 +1,6 @@
 """A version's reading: fitted thresholds cost little, probabilities mean what they say."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -15,9 +16,16 @@ from trainers.ctm.evaluate import evaluate, for_fitting, held_out
 from trainers.ctm.figures import early_figures, figures
 from trainers.ctm.measure import measure
 from trainers.ctm.models import build
-from trainers.ctm.reading import MOST_LOST, THRESHOLDS, Reading, fit_reading, log_odds, lowest
+from trainers.ctm.reading import (
+    MOST_LOST,
+    THRESHOLDS,
+    Reading,
+    fit_reading,
+    log_odds,
+    lowest,
+    platt,
+)
 from trainers.ctm.repair import Repairer
-from trainers.platt import calibrate
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +49,7 @@ def test_a_fitted_threshold_costs_at_most_a_point_where_it_was_fitted(repairer, 
     assert reading.threshold in (None, *THRESHOLDS)
     early = evaluate(replace(repairer, threshold=reading.threshold), samples, data)
     assert early.fixed.mean() >= whole.fixed.mean() - MOST_LOST
-    assert Reading(**reading.to_json()) == reading
+    assert Reading.from_json(json.loads(json.dumps(reading.to_json()))) == reading
 
 
 def test_a_model_without_ticks_has_no_threshold(data):
@@ -79,25 +87,32 @@ def test_the_lowest_threshold_that_is_enough_is_found(first):
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=20))
 def test_calibration_keeps_the_order_and_stays_a_probability(values):
     given = np.array(sorted(values))
-    right = Reading(slope=0.4, shift=-1.5).calibrated(given)
+    some, none = np.ones(len(given), bool), np.zeros(len(given), bool)
+    reading = Reading(changed=(0.4, -1.5))
+    right = reading.calibrated(given, some)
     assert ((right >= 0) & (right <= 1)).all()
     assert (np.diff(right) >= 0).all()
-    assert Reading().calibrated(given) == pytest.approx(given, abs=1e-5)
+    assert reading.calibrated(given, none) == pytest.approx(given, abs=1e-5)
 
 
-def test_calibration_makes_the_error_of_too_sure_probabilities_small():
+def test_each_group_is_calibrated_by_itself(repairer, data):
     rng = np.random.default_rng(0)
-    honest = rng.uniform(0.05, 0.95, 1200)
-    fixed = rng.random(1200) < honest
-    said = 1 / (1 + np.exp(-3 * log_odds(honest)))
-    slope, shift = calibrate(
-        torch.from_numpy(log_odds(said)).float(), torch.from_numpy(fixed).float()
-    ).tolist()
-    programs = [str(number) for number in range(1200)]
-    before = statistics.ece(said, fixed.astype(float), programs)
-    after = statistics.ece(
-        Reading(slope=slope, shift=shift).calibrated(said), fixed.astype(float), programs
+    honest, changed = rng.uniform(0.05, 0.95, 1200), rng.random(1200) < 0.5
+    odds = log_odds(honest)
+    plain = evaluate(repairer, held_out(data, "validation", 2, 0), data)
+    outcomes = replace(
+        plain,
+        fixed=rng.random(1200) < honest,
+        probability=1 / (1 + np.exp(-np.where(changed, 3 * odds, odds + 2))),
+        changed=changed,
     )
+    reading = Reading(None, platt(outcomes, changed), platt(outcomes, ~changed))
+    assert reading.changed == pytest.approx((1 / 3, 0), abs=0.2)
+    assert reading.kept == pytest.approx((1, -2), abs=0.4)
+    programs = [str(number) for number in range(1200)]
+    labels = outcomes.fixed.astype(float)
+    before = statistics.ece(outcomes.probability, labels, programs)
+    after = statistics.ece(reading.calibrated(outcomes.probability, changed), labels, programs)
     assert before.value > 0.1
     assert after.value < 0.06
 
@@ -111,7 +126,15 @@ def test_the_gain_of_ticks_is_not_that_of_the_best_by_chance(repairer, data):
         plain,
         **{
             name: np.resize(getattr(plain, name), count)
-            for name in ("fixed", "missing", "lexemes", "located", "probability", "certainty")
+            for name in (
+                "fixed",
+                "missing",
+                "lexemes",
+                "located",
+                "probability",
+                "certainty",
+                "changed",
+            )
         },
         bug_class=["syntax"] * count,
         edits=np.where(np.arange(count) % 4 == 0, 2, 1),
