@@ -33,11 +33,15 @@ def _analysis(document: Json, stage: str) -> list[str]:
 
     round_id, analysis = looked[-1]
     return [
-        f"<figure><figcaption>{name.replace('_', ' ').capitalize()} in round {round_id}"
+        f'<figure class="seen"><figcaption>{_spoken(name)} in round {round_id}'
         f'</figcaption><div class="drawn">{as_svg(figure, _slug(stage) + name)}</div></figure>'
         for name, figure in drawings(analysis).items()
         if name != "reliability"  # it stands there already
     ]
+
+
+def _spoken(name: str) -> str:
+    return name.replace("_", " ").capitalize()
 
 
 def _large(drawing: Drawing) -> str:

@@ -1,4 +1,4 @@
-"""What a stage's process finds in its environment: few kept kernels, unless it is said otherwise."""
+"""What a stage finds in its environment: few kept kernels, unless it is said otherwise."""
 
 from kent.config import load_config
 from kent.supervisor import child_environment
