@@ -65,8 +65,8 @@ def figures(
         found[f"fix_accuracy.tick_{tick:02}"] = _share(row[bugs[: len(row)]])
     if len(outcomes.by_tick) > 1:
         read = edits[: outcomes.by_tick.shape[1]]
-        found["tick_gain"] = _tick_gain(outcomes.by_tick[:, read > 0], seed)
-        found["tick_gain_several"] = _tick_gain(outcomes.by_tick[:, read > 1], seed)
+        found["tick_gain"] = tick_gain(outcomes.by_tick[:, read > 0], seed)
+        found["tick_gain_several"] = tick_gain(outcomes.by_tick[:, read > 1], seed)
     return found
 
 
@@ -93,10 +93,14 @@ def early_figures(whole: Outcomes, early: Outcomes, *, seed: int = 0) -> dict[st
     }
 
 
-def _tick_gain(by_tick: NDArray[np.bool_], seed: int) -> Figure:
+def tick_gain(by_tick: NDArray[np.bool_], seed: int) -> Figure:
     """The best tick less the first: each half of the programs is read at the other's best tick.
 
     Read at its own best tick a model without any gain would seem to have one.
+
+    Args:
+        by_tick: (T, S) bool, whether a tick repairs a program.
+        seed: of the interval.
     """
     count = by_tick.shape[1]
     if count < 2:
