@@ -96,7 +96,7 @@ import sys
 
 report, benchmark = (json.load(open(name)) for name in sys.argv[1:])
 stages = [row["stages"]["ctm"] for row in report["rounds"] if "ctm" in row["stages"]]
-trained = stages[-1]
+trained = [one for one in stages if one["fix_accuracy"]["value"] is not None][-1]
 of_types = {name: f"fix_accuracy.{name}" for name in ("syntax", "simple_logic", "security")}
 
 
