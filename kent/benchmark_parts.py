@@ -6,9 +6,8 @@ from sandbox.benchmark import run_benchmark
 from trainers import statistics
 from trainers.ctm import preparation, versions
 from trainers.ctm.data.manifest import Split
-from trainers.ctm.evaluate import evaluate, held_out
-from trainers.ctm.figures import figures, nested
-from trainers.ctm.repair import Repairer
+from trainers.ctm.evaluate import held_out
+from trainers.ctm.measure import measure
 from trainers.errors import BenchmarkError
 from trainers.stage import StageContext, StageResult
 
@@ -41,18 +40,19 @@ class CTMInUse:
             raise BenchmarkError(f"{data.folder} has no program of packages that are never trained")
         context.progress.start("repair", len(samples), "programs")
         device = preparation.device()
-        model = versions.load(context.state_dir, used).model.to(device)
-        repairer = Repairer(model, device=device, bf16=preparation.in_bf16(settings))
+        loaded = versions.load(context.state_dir, used)
+        repairer = loaded.repairer(device, bf16=preparation.in_bf16(settings))
 
         def between(done: int) -> None:
             context.progress.advance(done)
             context.check_stop()
 
-        outcomes = evaluate(repairer, samples, data, between=between)
+        found = measure(repairer, loaded.reading, samples, data, seed=context.seed, between=between)
+        outcomes = found.outcomes
         bugs = [name != "clean" for name in outcomes.bug_class]
         return StageResult(
             {
-                **nested(figures(outcomes, seed=context.seed)),
+                **found.document,
                 "copy": {"fix_accuracy": statistics.wilson(0, sum(bugs)).to_json()},
                 "items": {
                     "fix_accuracy": {

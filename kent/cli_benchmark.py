@@ -207,6 +207,11 @@ def fractal(app: App, limit: int | None, budget: int | None, as_json: bool) -> i
     help="By default all; may be repeated.",
 )
 @click.option("--seconds", type=click.FloatRange(1), help="Of training for each; 60 by default.")
+@click.option(
+    "--plots",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write plots of what the CTM's ticks do there, as PNG and SVG.",
+)
 @json_option
 @pass_app
 def ctm(
@@ -214,6 +219,7 @@ def ctm(
     limit: int | None,
     models: tuple[str, ...],
     seconds: float | None,
+    plots: Path | None,
     as_json: bool,
 ) -> int:
     """Train the CTM and controls of equal size on the same data, and measure them alike.
@@ -221,14 +227,17 @@ def ctm(
     Once for equal seconds, and once for as many samples as the slowest had. The data set is the
     stage's own; it is built where there is none.
     """
-    from kent.benchmark_ctm import ctm_figures, in_lines
+    from kent.benchmark_ctm import ctm_figures, in_lines, write_plots
 
     flags = {
         "benchmark.limit": ("--limit", limit),
         "benchmark.ctm_models": ("--models", list(models) or None),
         "benchmark.ctm_seconds": ("--seconds", seconds),
     }
-    return _shown(ctm_figures(app.load(**flags)), in_lines, as_json=as_json)
+    found = ctm_figures(app.load(**flags))
+    if found is not None and plots is not None:
+        say(f"{len(write_plots(found, plots))} files with plots are in {plots}")
+    return _shown(found, in_lines, as_json=as_json)
 
 
 def _shown(

@@ -52,4 +52,4 @@ def open_ctm(store: Store, state_dir: Path) -> tuple[Repairer, CTMGridEncoder] |
     loaded = versions.load(state_dir, row)
     shape = loaded.model.config
     encoder = CTMGridEncoder(loaded.tokenizer, shape.grid_height, shape.grid_width)
-    return Repairer(loaded.model), encoder
+    return loaded.repairer(), encoder

@@ -30,6 +30,7 @@ from memory.store import Store
 
 POLL_S = 0.1
 _LOOK_S = 0.5  # between two looks at the heartbeat
+_KERNELS = 64  # of oneDNN, kept compiled in a stage
 
 Watcher = Callable[[StageRunRow], object]
 
@@ -202,7 +203,9 @@ def _spawn(output: IO[bytes], config: KentConfig, name: str) -> "subprocess.Pope
 def child_environment(config: KentConfig) -> dict[str, str]:
     """Our environment, with the weights' folder and the place that this package came from.
 
-    What only the daemon needs to know, where alerts go, is left out.
+    What only the daemon needs to know, where alerts go, is left out. oneDNN keeps a compiled kernel
+    for each shape that it met, by default 1,024 of them: batches of ever new lengths filled memory
+    with some 100 MB a step of the CTM's training. A capacity that is set already stays.
     """
     root = str(Path(__file__).resolve().parent.parent)
     paths = [root, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
@@ -213,6 +216,7 @@ def child_environment(config: KentConfig) -> dict[str, str]:
         if name != secret and not name.startswith("KENT_ALERTS__")
     }
     return {
+        "ONEDNN_PRIMITIVE_CACHE_CAPACITY": str(_KERNELS),
         **mine,
         "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths)),
         "PYTHONUNBUFFERED": "1",

@@ -20,7 +20,28 @@ def stage_plots(document: Json, stage: str, view: StageView) -> list[str]:
         if any(line.points for line in drawing.series):
             shown.append(_large(drawing) if not shown and len(view.plots) > 1 else _small(drawing))
     curve = _reliability(document, stage)
-    return [*shown, _small(curve)] if curve else shown
+    return [*shown, *([_small(curve)] if curve else []), *_analysis(document, stage)]
+
+
+def _analysis(document: Json, stage: str) -> list[str]:
+    """What the last analysed round's model does, drawn by matplotlib; for stages that look."""
+    rounds = [(row["id"], e["analysis"]) for row, e in summary.history(document, stage)]
+    looked = [(round_id, analysis) for round_id, analysis in rounds if analysis]
+    if not looked:
+        return []
+    from kent.ctm_plots import as_svg, drawings  # matplotlib takes its time
+
+    round_id, analysis = looked[-1]
+    return [
+        f'<figure class="seen"><figcaption>{_spoken(name)} in round {round_id}'
+        f'</figcaption><div class="drawn">{as_svg(figure, _slug(stage) + name)}</div></figure>'
+        for name, figure in drawings(analysis).items()
+        if name != "reliability"  # it stands there already
+    ]
+
+
+def _spoken(name: str) -> str:
+    return name.replace("_", " ").capitalize()
 
 
 def _large(drawing: Drawing) -> str:
@@ -80,12 +101,12 @@ def _reliability(document: Json, stage: str) -> Drawing | None:
     )
     return Drawing(
         key=f"{_slug(stage)}reliability",
-        title=f"Reliability in round {round_id}: P(pass) said, and the rate seen",
-        description="Each group of samples with the mean probability that the critic gave them and "
-        "the share of them that passed.",
+        title=f"Reliability in round {round_id}: probability said, and the rate seen",
+        description="Each group of samples with the mean probability of success that the model "
+        "gave them and the share of them that succeeded.",
         ticks=tuple(f"{one['said']:.0%}" for one in bins),
         series=(Series("Said", "s0", said), Series("Seen", "s1", seen)),
-        axis="P(pass) said",
+        axis="probability said",
     )
 
 

@@ -69,6 +69,7 @@ def _stage(
         "not_judged": metrics.get("not_judged"),
         "notes": list(metrics.get("notes") or ()),
         "reliability": list(metrics.get("reliability") or ()),
+        "analysis": metrics.get("analysis"),
         "other_evaluations": [_other(group) for group in groups.values()],
         "provenance": provenance,
     }

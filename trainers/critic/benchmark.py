@@ -16,7 +16,6 @@ from memory.records import Figure, ProblemRow
 from trainers.clock import Clock
 from trainers.critic.ablation import ablate
 from trainers.critic.base_samples import share_base_samples
-from trainers.critic.calibrate import reliability
 from trainers.critic.candidates import Version, champion, kind_of, load_version
 from trainers.critic.dataset import examples_of
 from trainers.critic.engines import open_features
@@ -32,6 +31,7 @@ from trainers.critic.training import RoundData, sample_split_accuracy
 from trainers.errors import BenchmarkError
 from trainers.generators.base import Generator
 from trainers.generators.prompts import solve_prompt
+from trainers.platt import reliability
 from trainers.problem_sets import load_sets
 from trainers.samples import SampleSource, Want
 from trainers.stage import StageContext, StageResult

@@ -7,11 +7,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from trainers.critic.calibrate import calibrate
 from trainers.critic.examples import Examples
 from trainers.critic.model import Blend
 from trainers.critic.solver import Solver
 from trainers.critic.train import one_thread
+from trainers.platt import calibrate
 
 Array = NDArray[np.float64]
 

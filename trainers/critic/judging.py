@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memory.records import Figure
-from trainers.critic.calibrate import reliability
 from trainers.critic.candidates import Version, champion, kind_of
 from trainers.critic.dataset import Part
 from trainers.critic.evaluate import (
@@ -20,6 +19,7 @@ from trainers.critic.pickers import gap_figures, picker_figures, rankings
 from trainers.critic.ranking import chance_p, picked, rates, subset_picks
 from trainers.critic.training import RoundData
 from trainers.gate import Decision, against_champion, against_random, carry_out, looks_so_far
+from trainers.platt import reliability
 from trainers.stage import StageContext
 from trainers.statistics import mean_difference
 

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from trainers.config import CriticConfig
-from trainers.critic.calibrate import calibrate
 from trainers.critic.examples import Examples
 from trainers.critic.model import FINAL, Critic, CriticSpec, Head, Standardiser
 from trainers.critic.ranking import Array, gains
 from trainers.critic.solver import Solver
+from trainers.platt import calibrate
 
 # Times critic.weight_decay, strongest first: of the head on hidden states, and of the second step.
 PENALTIES = (3.0, 1.0, 0.3)

@@ -16,14 +16,18 @@ from sandbox import Limits, Program, Sandbox, Tests, Word, tests_from_json
 from trainers import statistics
 from trainers.clock import Clock
 from trainers.ctm import preparation
+from trainers.ctm.analysis import analyse, with_repairs
+from trainers.ctm.comparison import differences, items, without_items
 from trainers.ctm.config import CTMConfig
 from trainers.ctm.curriculum import CurriculumStage
 from trainers.ctm.data.bugs_real import FILES
 from trainers.ctm.data.dataset import Dataset
 from trainers.ctm.data.grid import CTMGridEncoder, GridError
-from trainers.ctm.evaluate import evaluate, held_out
-from trainers.ctm.figures import figures, nested
+from trainers.ctm.evaluate import for_fitting, held_out
+from trainers.ctm.measure import measure
+from trainers.ctm.model import ContinuousThoughtMachine
 from trainers.ctm.models import Kind, weights_without_embedding
+from trainers.ctm.reading import fit_reading
 from trainers.ctm.repair import Repairer, TextProgram
 from trainers.ctm.training import Budget, CTMTrainer, Recipe
 from trainers.errors import BenchmarkError
@@ -34,6 +38,7 @@ from trainers.tasks.swe.types import SWETask
 
 _RATE = 1.5e-3
 _PACE_STEPS = 3  # timed before the run, to lay out the learning rate over its seconds
+_TRM_AVERAGE = 0.999  # as in its paper; the others have none in theirs
 PROPOSED = 32
 """Programs that one real bug is edited to where visible tests choose."""
 
@@ -69,10 +74,14 @@ class CTMBenchmark:
             else bench.once(kind, Budget(samples=least))
             for kind, one in equal_seconds.items()
         }
+        budgets = {"equal_seconds": equal_seconds, "equal_samples": equal_samples}
         return StageResult(
             {
-                "equal_seconds": equal_seconds,
-                "equal_samples": equal_samples,
+                **{budget: without_items(models) for budget, models in budgets.items()},
+                "differences": {
+                    budget: differences(models, seed=context.seed)
+                    for budget, models in budgets.items()
+                },
                 "seconds_each": seconds,
                 "samples_each": least,
                 "copy": bench.copy(),
@@ -126,17 +135,27 @@ class _Bench:
             trainer = self._run(kind, config, budget)
         device = preparation.device()
         bf16 = preparation.in_bf16(settings)
-        repairer = Repairer(trainer.model, device=device, bf16=bf16)
+        repairer = Repairer(trainer.averaged, device=device, bf16=bf16)
+        context.progress.start(f"fit, {kind}", 0, "programs")
+        with self.clock.timed(f"fit {kind}"):
+            fitted = for_fitting(self.data, len(self.samples), 0)
+            reading = fit_reading(repairer, fitted, self.data, between=self._between)
         context.progress.start(f"repair, {kind}", len(self.samples), "programs")
         with self.clock.timed(f"measure {kind}"):
-            outcomes = evaluate(
+            measured = measure(
                 repairer,
+                reading,
                 self.samples,
                 self.data,
                 tick_samples=min(settings.ctm.tick_samples, len(self.samples)),
+                seed=context.seed,
                 between=self._between,
             )
-            document = nested(figures(outcomes, seed=context.seed))
+            document = measured.document
+            document["items"] = items(measured.outcomes)
+            if isinstance(repairer.model, ContinuousThoughtMachine):
+                seen = analyse(repairer.model, self.samples, self.data, device=device)
+                document["analysis"] = with_repairs(seen, document)
             document["executed_fix_accuracy"] = self._executed(repairer).to_json()
             document["executed_fix_accuracy_proposer"] = self._proposed(repairer).to_json()
         document |= {
@@ -183,7 +202,14 @@ class _Bench:
             lr=_RATE * settings.ctm.learning_rate_scale,
         )
         plain = preparation.recipe_of(self.context)
-        recipe = Recipe((stage,), plain.batch_size, plain.accumulate, bf16=plain.bf16)
+        recipe = Recipe(
+            (stage,),
+            plain.batch_size,
+            plain.accumulate,
+            most_cells=plain.most_cells,
+            bf16=plain.bf16,
+            average=_TRM_AVERAGE if kind == "trm" else 0.0,
+        )
         return CTMTrainer(
             kind,
             config,

@@ -20,6 +20,7 @@ from trainers.ctm.data.manifest import write_whole
 from trainers.errors import CheckpointError
 
 WEIGHTS, MOMENTS, STATE = "model.safetensors", "optimiser.safetensors", "state.json"
+AVERAGE = "average.safetensors"
 _KEPT = 2
 _NAME = re.compile(r"step-\d{9}")
 _RANDOM = "random"
@@ -57,6 +58,7 @@ def save_checkpoint(
     generator: torch.Generator,
     state: TrainState,
     facts: dict[str, Any],
+    average: nn.Module | None = None,
 ) -> Path:
     """Write a checkpoint below ``folder`` and remove all but the two newest.
 
@@ -67,6 +69,7 @@ def save_checkpoint(
         generator: on the CPU; its state is stored.
         state: the counters.
         facts: what a run that goes on must agree with: configuration, vocabulary, seed.
+        average: of the weights, where the run keeps one.
 
     Returns:
         The checkpoint's folder.
@@ -84,6 +87,8 @@ def save_checkpoint(
         for name, value in entries.items()
     }
     save_file(_plain({**moments, _RANDOM: generator.get_state()}), part / MOMENTS)
+    if average is not None:
+        save_file(_plain(average.state_dict()), part / AVERAGE)
     write_whole(part / STATE, json.dumps({"state": asdict(state), "facts": facts}, indent=1))
     part.replace(final)
     for old in checkpoints(folder)[:-_KEPT]:
@@ -116,14 +121,17 @@ def restore(
     model: nn.Module,
     optimiser: torch.optim.Optimizer,
     generator: torch.Generator,
+    average: nn.Module | None = None,
 ) -> None:
-    """Put a checkpoint's weights, moments and random state into what a run has.
+    """Put a checkpoint's weights, moments, random state and average into what a run has.
 
     Raises:
         CheckpointError: it is broken, or of another model.
     """
     try:
         model.load_state_dict(load_file(checkpoint / WEIGHTS))
+        if average is not None:
+            average.load_state_dict(load_file(checkpoint / AVERAGE))
         moments = load_file(checkpoint / MOMENTS)
         generator.set_state(moments.pop(_RANDOM))
         document = optimiser.state_dict()

@@ -31,6 +31,9 @@ class Outcomes:
         located: (S,) bool, the likeliest place at the first step is one of an edit.
         probability: (S,) that the model gave to its whole repair.
         certainty: (S,) the least of its steps.
+        changed: (S,) bool, an edit was made.
+        asked: (S,) int64, how often the model was asked for an edit.
+        ticks: (S,) int64, that it thought in all.
         seconds: of all.
         by_tick: for each tick (ticks, S') bool as ``fixed``; S' may be fewer, the first ones.
     """
@@ -43,6 +46,9 @@ class Outcomes:
     located: NDArray[np.bool_]
     probability: NDArray[np.float64]
     certainty: NDArray[np.float64]
+    changed: NDArray[np.bool_]
+    asked: NDArray[np.int64]
+    ticks: NDArray[np.int64]
     seconds: float
     by_tick: NDArray[np.bool_]
 
@@ -53,8 +59,13 @@ _FAR = 16
 def held_out(data: Dataset, split: Split, count: int, seed: int) -> list[RepairSample]:
     """So many samples of a split, the same ones for every model."""
     samples = data.split(split)
-    order = np.random.default_rng([seed, 11]).permutation(len(samples))
-    return samples.samples(order[:count].tolist())
+    return samples.samples(_order(len(samples), seed)[:count].tolist())
+
+
+def for_fitting(data: Dataset, count: int, seed: int) -> list[RepairSample]:
+    """So many samples of validation, none that ``held_out`` gives where there are enough."""
+    samples = data.split("validation")
+    return samples.samples(_order(len(samples), seed)[::-1][:count].tolist())
 
 
 def evaluate(
@@ -99,6 +110,9 @@ def evaluate(
         ),
         probability=np.array([one.probability for one in repairs], np.float64),
         certainty=np.array([one.certainty for one in repairs], np.float64),
+        changed=np.array([len(one.moves) > 0 for one in repairs], bool),
+        asked=np.array([one.asked for one in repairs], np.int64),
+        ticks=np.array([one.ticks for one in repairs], np.int64),
         seconds=seconds,
         by_tick=_by_tick(repairer, programs[:tick_samples], wanted, between),
     )
@@ -109,6 +123,10 @@ def ticks_of(model: RepairModel) -> int:
     if isinstance(model, TinyRecursiveModel):
         return model.config.trm_steps
     return model.config.iterations if hasattr(model, "core") else 1
+
+
+def _order(count: int, seed: int) -> NDArray[np.int64]:
+    return np.random.default_rng([seed, 11]).permutation(count)
 
 
 def _by_tick(

@@ -132,6 +132,8 @@ class Repair:
         located: (N + 1) probabilities of the cells at the first step, the last of "no fix".
         ended: ``no fix``, ``edits`` (eight were made), ``stuck`` (no edit could be applied),
             ``loop`` (a state came again) or ``grid`` (it does not fit).
+        asked: how often the model was asked for an edit.
+        ticks: that it thought in all.
     """
 
     program: Editable
@@ -140,6 +142,8 @@ class Repair:
     certainty: float = 1.0
     located: NDArray[np.float32] | None = None
     ended: str = ""
+    asked: int = 0
+    ticks: int = 0
 
 
 @dataclass(frozen=True)
@@ -189,7 +193,11 @@ class Repairer:
         """
         grid = program.grid()
         (_, asked), *_ = self._ask({0: grid}, top_k=max(count, TOP_K))
-        first = [Repair(program, [], asked.no_fix, asked.certainty, asked.located, "no fix")]
+        first = [
+            Repair(
+                program, [], asked.no_fix, asked.certainty, asked.located, "no fix", 1, asked.ticks
+            )
+        ]
         for move in asked.moves:
             after = program.edited(move)
             if after is not None and after != program:
@@ -201,6 +209,7 @@ class Repairer:
         ):
             one.program, one.moves = rest.program, one.moves + rest.moves
             one.probability *= rest.probability
+            one.asked, one.ticks = 1 + rest.asked, asked.ticks + rest.ticks
             one.ended = rest.ended
         unique: list[Repair] = []
         for one in sorted(kept, key=lambda one: -one.probability):
@@ -210,6 +219,8 @@ class Repairer:
 
     def _advance(self, repair: Repair, seen: list[Editable], found: "_Asked", limit: int) -> None:
         repair.certainty = min(repair.certainty, found.certainty)
+        repair.asked += 1
+        repair.ticks += found.ticks
         if repair.located is None:
             repair.located = found.located
         if not found.fix:
@@ -254,6 +265,7 @@ class _Asked:
     fix: bool
     no_fix: float
     certainty: float
+    ticks: int
     located: NDArray[np.float32]
     moves: list[Move]
 
@@ -294,10 +306,11 @@ def _asked(found: EditPrediction, grids: Sequence[Grid]) -> list[_Asked]:
             found.probability.float(),
         )
     ]
-    fix, no_fix, certain = (
+    fix, no_fix, certain, ticks = (
         found.fix.tolist(),
         found.no_fix.float().tolist(),
         found.certainty.tolist(),
+        found.ticks_used.tolist(),
     )
     located = found.locations.float().cpu().numpy()
     asked = []
@@ -315,5 +328,5 @@ def _asked(found: EditPrediction, grids: Sequence[Grid]) -> list[_Asked]:
             if cell < count and grid.first[cell]
         ]
         places = np.append(located[b, :count], located[b, -1])
-        asked.append(_Asked(fix[b], no_fix[b], certain[b], places, moves))
+        asked.append(_Asked(fix[b], no_fix[b], certain[b], ticks[b], places, moves))
     return asked

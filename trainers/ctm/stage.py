@@ -1,7 +1,7 @@
 """The CTM stage: data once, training that goes on, a version, the gate, figures on test sets."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +11,17 @@ from memory.files import write_atomically
 from memory.records import Figure, ModelRow
 from trainers.clock import Clock
 from trainers.ctm import preparation, versions
+from trainers.ctm.analysis import analyse, with_repairs
 from trainers.ctm.curriculum import stage_filter
 from trainers.ctm.data.bugs_real import benchmark_likenesses
 from trainers.ctm.data.corpus import Package
 from trainers.ctm.data.dataset import Dataset
 from trainers.ctm.data.manifest import VOCABULARY, Split
 from trainers.ctm.data.sample import RepairSample
-from trainers.ctm.evaluate import Outcomes, evaluate, held_out
-from trainers.ctm.figures import figures, nested
+from trainers.ctm.evaluate import evaluate, for_fitting, held_out
+from trainers.ctm.measure import Measured, measure
+from trainers.ctm.model import ContinuousThoughtMachine
+from trainers.ctm.reading import Reading, fit_reading
 from trainers.ctm.repair import Repairer
 from trainers.ctm.repair_model import RepairModel
 from trainers.ctm.training import Budget, CTMTrainer
@@ -63,7 +66,7 @@ class CTMStage:
                 **gated,
                 "training": trained,
                 "problem_set": PROBLEM_SET,
-                "protocol": PROTOCOL,
+                "protocol": _protocol(TESTS[-1]),
                 "seconds": clock.seconds,
             }
         )
@@ -110,7 +113,8 @@ class _Run:
         )
         vocabulary = self._data.folder / VOCABULARY
         keys = preparation.example_keys(context.store, rows)
-        row = versions.save(context, trainer.model, vocabulary, keys, line)
+        reading = self._reading(trainer.model)
+        row = versions.save(context, trainer.model, reading, vocabulary, keys, line)
         if self._passed(trainer, row):
             trainer.next_stage()
             trainer.state.total += 1  # a checkpoint of its own, at the new stage's beginning
@@ -171,26 +175,34 @@ class _Run:
         numbers = split.where(stage.classes, stage.difficulty)[: self._settings.eval_samples]
         if not len(numbers):
             return False
-        outcomes = self._repair(trainer.model, split.samples(numbers.tolist()), "stage")
+        samples = split.samples(numbers.tolist())
+        repairer, between = self._repairer(trainer.model), self._between("stage", len(samples))
+        outcomes = evaluate(repairer, samples, self._data, between=between)
         return bool(outcomes.fixed.mean() >= trainer.stage.target)
+
+    def _reading(self, model: RepairModel) -> Reading:
+        """How the new version is read, from validation programs that the gate does not see."""
+        samples = for_fitting(self._data, self._settings.eval_samples, 0)
+        between = self._between("reading", 0)
+        return fit_reading(self._repairer(model), samples, self._data, between=between)
 
     def gate(self, candidate: ModelRow) -> dict[str, Any]:
         """Decide by validation programs whether the candidate takes the champion's place."""
         context, store = self._context, self._context.store
         samples = held_out(self._data, "validation", self._settings.eval_samples, 0)
         ours = self._measured(candidate, samples, "validation")
-        mine = figures(ours, seed=context.seed)
+        mine, outcomes = ours.figures, ours.outcomes
         self._store(candidate, "validation", mine)
         champion = store.champion(versions.KIND)
         if champion is not None and champion.id != candidate.id:
             rival = champion.id
-            theirs = self._measured(champion, samples, "validation").fixed
+            theirs = self._measured(champion, samples, "validation").outcomes.fixed
         else:
-            rival, theirs = "copying the input", ours.edits == 0
+            rival, theirs = "copying the input", outcomes.edits == 0
         if candidate.status == "candidate" and samples:
             looks = 1 + looks_so_far(store, versions.KIND, candidate.id, PROBLEM_SET, PROTOCOL)
             decision = against_champion(
-                ours.fixed.astype(np.float64),
+                outcomes.fixed.astype(np.float64),
                 theirs.astype(np.float64),
                 alpha=self._settings.alpha,
                 looks=looks,
@@ -205,7 +217,7 @@ class _Run:
                 alternative={"rival": rival, "whole_accuracy": float(theirs.mean())},
                 rival=rival,
             )
-        return {"validation": nested(mine)}
+        return {"validation": ours.document}
 
     def measure(self, candidate: ModelRow) -> dict[str, Any]:
         """Measure on the test sets the version in use, or where there is none the candidate."""
@@ -215,35 +227,57 @@ class _Run:
         for split in TESTS:
             samples = held_out(self._data, split, self._settings.eval_samples, 0)
             if samples:
-                found = figures(self._measured(used, samples, split), seed=context.seed)
-                self._store(used, split, found)
-                document[split] = nested(found)
+                found = self._measured(used, samples, split)
+                self._store(used, split, found.figures)
+                document[split] = found.document
+                document["reliability"] = found.document["reliability"]
+                document["analysis"] = self._analysis(used, samples, found)
         return document
 
-    def _measured(self, row: ModelRow, samples: list[RepairSample], told: str) -> Outcomes:
+    def _analysis(
+        self, row: ModelRow, samples: list[RepairSample], found: Measured
+    ) -> dict[str, Any]:
         loaded = versions.load(self._context.state_dir, row)
-        return self._repair(loaded.model, samples, told, self._settings.tick_samples)
+        model = loaded.model.to(self._device)
+        assert isinstance(model, ContinuousThoughtMachine)  # the stage trains no other kind
+        seen = analyse(model, samples, self._data, device=self._device)
+        return with_repairs(seen, found.document)
 
-    def _repair(
-        self, model: RepairModel, samples: list[RepairSample], told: str, ticks: int = 0
-    ) -> Outcomes:
+    def _measured(self, row: ModelRow, samples: list[RepairSample], told: str) -> Measured:
+        loaded = versions.load(self._context.state_dir, row)
+        return measure(
+            self._repairer(loaded.model),
+            loaded.reading,
+            samples,
+            self._data,
+            tick_samples=self._settings.tick_samples,
+            seed=self._context.seed,
+            between=self._between(told, len(samples)),
+        )
+
+    def _between(self, told: str, count: int) -> Callable[[int], None]:
         context = self._context
-        context.progress.start(f"repair {told}", len(samples), "programs")
+        context.progress.start(f"repair {told}", count, "programs")
 
-        def between(count: int) -> None:
-            context.progress.advance(count)
+        def between(done: int) -> None:
+            context.progress.advance(done)
             context.check_stop()
 
-        bf16 = preparation.in_bf16(context.settings)
-        repairer = Repairer(model.to(self._device), device=self._device, bf16=bf16)
-        return evaluate(repairer, samples, self._data, tick_samples=ticks, between=between)
+        return between
+
+    def _repairer(self, model: RepairModel) -> Repairer:
+        bf16 = preparation.in_bf16(self._context.settings)
+        return Repairer(model.to(self._device), device=self._device, bf16=bf16)
 
     def _store(self, row: ModelRow, split: str, found: dict[str, Figure]) -> None:
         named = "test" if split in TESTS else split
-        protocol = PROTOCOL if named == split else f"{PROTOCOL}, {split.removeprefix('test_')}"
         self._context.store.add_evaluation(
-            row.stage_run_id, row.id, PROBLEM_SET, named, protocol, found
+            row.stage_run_id, row.id, PROBLEM_SET, named, _protocol(split), found
         )
+
+
+def _protocol(split: str) -> str:
+    return f"{PROTOCOL}, {split.removeprefix('test_')}" if split in TESTS else PROTOCOL
 
 
 def _json(found: dict[str, Figure]) -> dict[str, Any]:

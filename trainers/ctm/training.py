@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -29,6 +29,7 @@ from trainers.ctm.losses import RepairLoss
 from trainers.ctm.models import Kind, build
 from trainers.ctm.optimiser import CLIP, learning_rate, make_optimiser, set_rate
 from trainers.ctm.repair_model import RepairModel
+from trainers.ctm.trm import exponential_average
 from trainers.errors import CheckpointError, TrainerError
 
 
@@ -39,7 +40,8 @@ class Recipe:
     ``extra_every``: each so-manieth step takes its batches from the extra samples, if there are
     any. ``lowest``: the rate at a stage's end as a share of its peak. ``most_cells``: computed at
     once; a batch of more is computed in parts whose gradients are summed, so that a batch of long
-    programs needs no more memory than others.
+    programs needs no more memory than others. ``average``: decay of an exponential average of the
+    weights; 0: none is kept.
     """
 
     stages: tuple[CurriculumStage, ...]
@@ -51,6 +53,7 @@ class Recipe:
     extra_every: int = 20
     save_every_s: float = 30.0
     bf16: bool = False
+    average: float = 0.0
 
     @property
     def samples_per_step(self) -> int:
@@ -107,10 +110,18 @@ class CTMTrainer:
             self._check(found[-1], facts)
         self.model = self._fresh()
         self._optimiser = make_optimiser(self.model, recipe.weight_decay)
+        self._average = exponential_average(self.model, recipe.average) if recipe.average else None
         if found:
-            checkpoint.restore(found[-1], self.model, self._optimiser, self._generator)
+            checkpoint.restore(
+                found[-1], self.model, self._optimiser, self._generator, self._average
+            )
         self._reader = self._open()
         self._saved = time.monotonic()
+
+    @property
+    def averaged(self) -> RepairModel:
+        """The model to use: the average of the weights where one is kept."""
+        return self.model if self._average is None else cast(RepairModel, self._average.module)
 
     @property
     def stage(self) -> CurriculumStage:
@@ -179,7 +190,8 @@ class CTMTrainer:
         else:
             state.passes, state.epoch = state.passes + 1, state.epoch + 1
         state.step = state.batch = 0
-        self.model.config = self._ticking(self.model.config)
+        for model in (self.model, self.averaged):
+            model.config = self._ticking(model.config)
         self._reader = self._open()
 
     def save(self) -> Path | None:
@@ -189,7 +201,13 @@ class CTMTrainer:
             return None
         facts = self._facts()
         return checkpoint.save_checkpoint(
-            self._folder, self.model, self._optimiser, self._generator, self.state, facts
+            self._folder,
+            self.model,
+            self._optimiser,
+            self._generator,
+            self.state,
+            facts,
+            self._average,
         )
 
     _whole = True  # False while a step is half done: its state must not be kept
@@ -236,6 +254,8 @@ class CTMTrainer:
                 if not all(map(math.isfinite, (mean, norm))):
                     raise self._diverged()
                 self._optimiser.step()
+                if self._average is not None:
+                    self._average.update_parameters(self.model)
                 yield mean
             runs = going
 

@@ -6,10 +6,11 @@ all updates. Answers are supervised step after step, the carry detached in betwe
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
 from trainers.ctm.batch import Batch
 from trainers.ctm.config import CTMConfig
@@ -137,9 +138,17 @@ _AVERAGED = ("total", "location", "operation", "token", "calibration", "per_samp
 def exponential_average(model: nn.Module, decay: float = 0.999) -> AveragedModel:
     """Keep a copy whose weights follow the model's; call ``update_parameters`` after each step.
 
-    TRM evaluates the copy, ``.module``.
+    TRM evaluates the copy, ``.module``. After n updates the decay is (1 + n) / (10 + n) at most, so
+    that a run of some hundred steps is not left with the weights that it began with.
     """
-    follow = get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
+
+    @torch.no_grad()
+    def follow(average: Any, current: Any, updates: Tensor | int) -> None:
+        count = float(updates)
+        share = 1 - min(decay, (1 + count) / (10 + count))
+        for kept, new in zip(average, current, strict=True):
+            kept.lerp_(new, share)
+
     return AveragedModel(model, multi_avg_fn=follow)
 
 

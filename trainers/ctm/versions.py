@@ -1,4 +1,7 @@
-"""Versions of the CTM in the store: weights, configuration and vocabulary on disk, with hashes."""
+"""Versions of the CTM in the store: weights, configuration and vocabulary on disk, with hashes.
+
+How a version is read (``reading.py``) is part of it; one from before there was any has the default.
+"""
 
 import json
 import shutil
@@ -16,6 +19,8 @@ from trainers.ctm.config import configured
 from trainers.ctm.data.manifest import VOCABULARY
 from trainers.ctm.data.tokenizer import CodeTokenizer
 from trainers.ctm.models import Kind, build
+from trainers.ctm.reading import Reading
+from trainers.ctm.repair import Repairer
 from trainers.ctm.repair_model import RepairModel
 from trainers.errors import CheckpointError
 from trainers.stage import StageContext
@@ -36,6 +41,12 @@ class Loaded:
     row: ModelRow
     model: RepairModel
     tokenizer: CodeTokenizer
+    reading: Reading
+
+    def repairer(self, device: str = "cpu", *, bf16: bool = False) -> Repairer:
+        """The version as it is used: it stops thinking where validation says that it may."""
+        model = self.model.to(device)
+        return Repairer(model, threshold=self.reading.threshold, device=device, bf16=bf16)
 
 
 def version_of_round(context: StageContext) -> ModelRow | None:
@@ -47,6 +58,7 @@ def version_of_round(context: StageContext) -> ModelRow | None:
 def save(
     context: StageContext,
     model: RepairModel,
+    reading: Reading,
     vocabulary: Path,
     pairs: list[tuple[int, int]],
     told: str,
@@ -66,7 +78,12 @@ def save(
     save_file(state, target / _WEIGHTS)
     shutil.copyfile(vocabulary, target / VOCABULARY)
     files = {str(folder / n): sha256_file(target / n) for n in (_WEIGHTS, VOCABULARY)}
-    facts = {"files": files, "model": model.config.model_dump(mode="json"), "model_kind": KIND}
+    facts = {
+        "files": files,
+        "model": model.config.model_dump(mode="json"),
+        "model_kind": KIND,
+        "reading": reading.to_json(),
+    }
     write_atomically(target / _MANIFEST, json.dumps(facts, indent=1).encode())
     row = store.begin_model(
         KIND,
@@ -106,11 +123,13 @@ def load(state_dir: Path, row: ModelRow) -> Loaded:
     try:
         model = build(cast(Kind, row.config["model_kind"]), configured(row.config["model"]))
         model.load_state_dict(load_file(folder / _WEIGHTS))
-    except (OSError, SafetensorError, KeyError, RuntimeError) as error:
+        told = row.config.get("reading")
+        reading = Reading.from_json(told) if told else Reading()
+    except (OSError, SafetensorError, KeyError, RuntimeError, TypeError) as error:
         raise CheckpointError(
             f"{row.id} cannot be loaded ({error}); `kent round ctm` trains a new version"
         ) from error
-    return Loaded(row, model.eval(), CodeTokenizer.load(folder / VOCABULARY))
+    return Loaded(row, model.eval(), CodeTokenizer.load(folder / VOCABULARY), reading)
 
 
 def _code_version(store: Store, round_id: int) -> str:

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from torch.nn.functional import binary_cross_entropy_with_logits, softplus
 
 from trainers.config import CriticConfig
-from trainers.critic.calibrate import calibrate, reliability
 from trainers.critic.evaluate import critic_figures, no_critic_figures, score, score_held_out
 from trainers.critic.examples import Examples
 from trainers.critic.mining import mined_weights
@@ -25,6 +24,7 @@ from trainers.critic.ranking import gains, oracle, picked, rates
 from trainers.critic.solver import MIXES, Solver
 from trainers.critic.train import PENALTIES, SECOND, fold_of, train
 from trainers.errors import CheckpointError
+from trainers.platt import calibrate, reliability
 
 HIDDEN, FACTS = 12, ("a", "b")
 SPEC = CriticSpec("scripted/1", "visible1/v1", "tiny", "mean", HIDDEN, FACTS)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from kent.benchmark_ctm import in_lines
+from kent.benchmark_ctm import in_lines, write_plots
 from memory.store import Store
 from trainers.config import BenchmarkConfig, TrainerSettings
 from trainers.ctm.benchmark import CTMBenchmark
@@ -13,7 +13,7 @@ from trainers.stage import StageContext
 
 FIGURES = (
     "fix_accuracy", "executed_fix_accuracy", "clean_kept", "token_accuracy", "ece", "auroc",
-    "localisation_acc1", "samples_per_s",
+    "localisation_acc1", "samples_per_s", "ece_before", "fix_accuracy_several",
 )  # fmt: skip
 
 
@@ -56,9 +56,25 @@ def test_every_model_has_every_figure_at_both_budgets(document):
     ctm, backbone = document["equal_seconds"].values()
     assert abs(ctm["weights"] / backbone["weights"] - 1) < 0.1
     assert len(ctm["fix_accuracy_by_tick"]) == 6
+    assert ctm["tick_gain"]["n"] <= 2
+    assert sum(one["seen"]["n"] for one in ctm["reliability"]) == 6
+    assert "items" not in ctm
+
+
+def test_the_ctm_is_compared_in_pairs_at_both_budgets(document):
+    for budget in ("equal_seconds", "equal_samples"):
+        parts = document["differences"][budget]["backbone"]
+        assert parts["bugs"]["fix_accuracy"]["n"] == document[budget]["ctm"]["fix_accuracy"]["n"]
+        assert 0 < parts["several_edits"]["p_better"] <= 1
+
+
+def test_plots_are_written_of_the_ctm(document, tmp_path):
+    names = {path.name for path in write_plots(document, tmp_path)}
+    assert {"certainty_curves.png", "synchronisation_patterns.svg"} <= names
 
 
 def test_the_table_has_a_column_for_each_model(document):
     lines = in_lines(document)
     assert lines[0].split() == ["equal", "seconds", "ctm", "backbone"]
     assert any(line.startswith("fix_accuracy, %") for line in lines)
+    assert any(line.startswith("ctm less backbone, equal samples, bugs:") for line in lines)

@@ -83,13 +83,26 @@ def test_trm_stops_counting_samples_that_halt() -> None:
 
 def test_the_average_follows_the_weights() -> None:
     model = build("trm", CONFIG)
-    average = exponential_average(model, decay=0.75)
-    average.update_parameters(model)
+    average = exponential_average(model, decay=0.25)
+    for _ in range(6):
+        average.update_parameters(model)
     start = model.halt.bias.detach().clone()  # type: ignore[union-attr, operator]
     with torch.no_grad():
         model.halt.bias += 1.0  # type: ignore[union-attr, operator]
     average.update_parameters(model)
-    torch.testing.assert_close(average.module.halt.bias.detach(), start + 0.25)
+    torch.testing.assert_close(average.module.halt.bias.detach(), start + 0.75)
+
+
+def test_a_short_run_is_not_left_with_the_weights_it_began_with() -> None:
+    model = build("trm", CONFIG)
+    average = exponential_average(model, decay=0.999)
+    average.update_parameters(model)
+    start = model.halt.bias.detach().clone()  # type: ignore[union-attr, operator]
+    with torch.no_grad():
+        model.halt.bias += 1.0  # type: ignore[union-attr, operator]
+    for _ in range(100):
+        average.update_parameters(model)
+    assert float(average.module.halt.bias.detach() - start) > 0.9
 
 
 def test_what_cannot_be_built_says_so() -> None:

@@ -65,6 +65,9 @@ def test_every_set_has_its_figures_and_the_gate_its_reason(rounds):
     for split in ("validation", "test_files", "test_packages"):
         assert first[split]["fix_accuracy"].keys() == {"value", "low", "high", "n"}
         assert len(second[split]["fix_accuracy_by_tick"]) == 4
+        assert second[split]["ece_before"]["n"] == 6
+    assert second["analysis"]["ticks"] == 4
+    assert second["reliability"] == second["test_packages"]["reliability"]
     reasons = [row["reason"] for row in store.query("SELECT reason FROM promotions")]
     assert len(reasons) == 2
     assert "copying the input on 6 validation programs" in reasons[0].replace(
@@ -77,6 +80,8 @@ def test_a_version_is_loaded_as_it_was_saved_and_a_changed_one_is_refused(rounds
     row = store.model("ctm-0001")
     loaded = versions.load(folder, row)
     assert loaded.model.config.iterations == 4
+    assert loaded.reading.to_json() == row.config["reading"]
+    assert loaded.repairer().threshold == loaded.reading.threshold
     weights = folder / "checkpoints" / "ctm-0001" / "model.safetensors"
     kept = weights.read_bytes()
     weights.write_bytes(kept[:-1] + b"x")

@@ -85,6 +85,24 @@ def test_a_model_with_several_updates_a_step_goes_on_exactly_too(data, tmp_path)
     assert_same(weights(again), weights(whole))
 
 
+def test_an_average_of_the_weights_goes_on_exactly_too(data, tmp_path):
+    recipe = replace(RECIPE, average=0.999)
+    whole = CTMTrainer("trm", CONFIG, data, recipe, seed=3)
+    run_to(whole, 3)
+    run_to(CTMTrainer("trm", CONFIG, data, recipe, folder=tmp_path, seed=3), 2)
+    again = CTMTrainer("trm", CONFIG, data, recipe, folder=tmp_path, seed=3)
+    run_to(again, 3)
+    assert_same(again.averaged.state_dict(), whole.averaged.state_dict())
+    differ = [
+        name
+        for name, value in whole.averaged.state_dict().items()
+        if not torch.equal(value, whole.model.state_dict()[name])
+    ]
+    assert differ
+    plain = CTMTrainer("trm", CONFIG, data, RECIPE, seed=3)
+    assert plain.averaged is plain.model
+
+
 def test_steps_after_the_last_checkpoint_are_done_again(unbroken, data, tmp_path):
     wanted, _ = unbroken
     first = CTMTrainer("ctm", CONFIG, data, RECIPE, folder=tmp_path, seed=3)

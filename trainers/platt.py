@@ -1,4 +1,4 @@
-"""Calibration: a critic's logits to probabilities that mean what they say."""
+"""Calibration: a model's logits to probabilities that mean what they say, and how well they do."""
 
 from typing import Any
 
