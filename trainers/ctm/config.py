@@ -107,6 +107,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "grid_width": 48,
         "backbone_layers": 1,
         "backbone_width": 128,
+        "backbone_attention": 1,
         "workspace_every": 2,
         "workspace_width": 128,
         "trm_inner": 2,

@@ -51,13 +51,13 @@ _NUMBERS: dict[str, tuple[tuple[int, int, int, float, float], ...]] = {
         (48, 500_000, 2, 1e-4, 0.65),
         (64, 1_000_000, 3, 5e-5, 1.0),
     ),
-    # A core sees about 20,000 samples in two minutes: the whole takes some ten rounds. The rates
-    # are those of small models; the specification's are for 15 M weights.
+    # A core sees some 15,000 samples in two minutes: the whole takes about an hour of one core. The
+    # rates are those of small models; the specification's are for 15 M weights.
     "cpu": (
-        (4, 20_000, 1, 1.5e-3, 0.85),
-        (6, 30_000, 1, 1.2e-3, 0.70),
-        (8, 50_000, 1, 1e-3, 0.45),
-        (12, 80_000, 1, 8e-4, 1.0),
+        (4, 40_000, 1, 1.5e-3, 0.90),
+        (6, 60_000, 1, 1.2e-3, 0.75),
+        (8, 100_000, 1, 1e-3, 0.60),
+        (12, 150_000, 1, 8e-4, 1.0),
     ),
 }
 

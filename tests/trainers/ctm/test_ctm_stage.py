@@ -12,6 +12,7 @@ from trainers.config import TrainerSettings
 from trainers.ctm import versions
 from trainers.ctm.checkpoint import checkpoints, read_state
 from trainers.ctm.preparation import WORK
+from trainers.ctm.reading import Reading
 from trainers.ctm.stage import CTMStage
 from trainers.ctm_settings import CTMSettings
 from trainers.errors import CheckpointError
@@ -80,7 +81,7 @@ def test_a_version_is_loaded_as_it_was_saved_and_a_changed_one_is_refused(rounds
     row = store.model("ctm-0001")
     loaded = versions.load(folder, row)
     assert loaded.model.config.iterations == 4
-    assert loaded.reading.to_json() == row.config["reading"]
+    assert loaded.reading == Reading.from_json(row.config["reading"])
     assert loaded.repairer().threshold == loaded.reading.threshold
     weights = folder / "checkpoints" / "ctm-0001" / "model.safetensors"
     kept = weights.read_bytes()
