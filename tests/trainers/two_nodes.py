@@ -1,0 +1,110 @@
+"""A real Ray cluster of two nodes on this machine: two `ray start`, each a process group.
+
+A node is killed as by a power cut: SIGKILL to its raylet and all of its workers at once.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import psutil
+
+START_S = 90.0
+HEAD, OTHER = "127.0.0.1", "127.0.0.2"
+
+
+class TwoNodes:
+    """Use as a context manager; ``address`` is the head's. Each node has one CPU."""
+
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="kr", ignore_cleanup_errors=True)
+        self._nodes: dict[str, subprocess.Popen[bytes]] = {}
+        with socket.create_server((HEAD, 0)) as server:
+            self.address = f"{HEAD}:{server.getsockname()[1]}"
+
+    def __enter__(self) -> "TwoNodes":
+        port = self.address.rpartition(":")[2]
+        self._start(HEAD, "--head", f"--port={port}", "--include-dashboard=false",
+                    f"--temp-dir={self._folder.name}")  # fmt: skip
+        self._await_port()
+        self.start_other()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        import ray
+
+        ray.shutdown()
+        for name in list(self._nodes):
+            self.kill(name)
+        self._folder.cleanup()
+
+    def start_other(self) -> None:
+        """Let the second node join, or join again."""
+        self._start(OTHER, f"--address={self.address}")
+
+    def kill(self, name: str = OTHER) -> None:
+        """End a node without warning."""
+        process = self._nodes.pop(name)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+    def workers(self, name: str = OTHER) -> list[int]:
+        """The processes of a node's actors."""
+        group = self._nodes[name].pid
+        return [
+            one.pid
+            for one in psutil.process_iter()
+            if _group(one.pid) == group and "ray::Worker" in " ".join(_command(one))
+        ]
+
+    def await_nodes(self, count: int) -> None:
+        """Wait until Ray sees so many living nodes."""
+        import ray
+
+        ends = time.monotonic() + START_S
+        while sum(row["Alive"] for row in ray.nodes()) != count:
+            assert time.monotonic() < ends, ray.nodes()
+            time.sleep(0.2)
+
+    def _start(self, name: str, *options: str) -> None:
+        command = [
+            str(Path(sys.executable).parent / "ray"), "start", *options, "--block",
+            "--disable-usage-stats", "--num-cpus=1", "--num-gpus=0",
+            f"--object-store-memory={100 * 2**20}", f"--node-ip-address={name}",
+        ]  # fmt: skip
+        log = Path(self._folder.name, f"{name}.log").open("ab")
+        env = {**os.environ, "OMP_NUM_THREADS": "1"}
+        with log:
+            self._nodes[name] = subprocess.Popen(
+                command, start_new_session=True, stdout=log, stderr=log, env=env
+            )
+
+    def _await_port(self) -> None:
+        host, _, port = self.address.rpartition(":")
+        ends = time.monotonic() + START_S
+        while time.monotonic() < ends:
+            try:
+                socket.create_connection((host, int(port)), 1).close()
+                return
+            except OSError:
+                time.sleep(0.2)
+        raise TimeoutError(Path(self._folder.name, f"{HEAD}.log").read_text())
+
+
+def _group(pid: int) -> int:
+    try:
+        return os.getpgid(pid)
+    except ProcessLookupError:
+        return -1
+
+
+def _command(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
