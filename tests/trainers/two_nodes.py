@@ -1,8 +1,9 @@
-"""A real Ray cluster of two nodes on this machine: two `ray start`, each a process group.
+"""A real Ray cluster of two nodes on this machine: two `ray start`, each with its own processes.
 
-A node is killed as by a power cut: SIGKILL to its raylet and all of its workers at once.
+A node is killed as by a power cut: SIGKILL to its raylet and to all of its workers.
 """
 
+import contextlib
 import os
 import signal
 import socket
@@ -43,6 +44,13 @@ class TwoNodes:
             self.kill(name)
         self._folder.cleanup()
 
+    def restore(self) -> None:
+        """Both nodes are up."""
+        if OTHER not in self._nodes:
+            self.await_nodes(1)
+            self.start_other()
+            self.await_nodes(2)
+
     def start_other(self) -> None:
         """Let the second node join, or join again."""
         self._start(OTHER, f"--address={self.address}")
@@ -50,16 +58,18 @@ class TwoNodes:
     def kill(self, name: str = OTHER) -> None:
         """End a node without warning."""
         process = self._nodes.pop(name)
-        os.killpg(process.pid, signal.SIGKILL)
+        for one in (process, *psutil.Process(process.pid).children(recursive=True)):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(one.pid, signal.SIGKILL)
         process.wait()
 
     def workers(self, name: str = OTHER) -> list[int]:
         """The processes of a node's actors."""
-        group = self._nodes[name].pid
+        node = psutil.Process(self._nodes[name].pid)
         return [
             one.pid
-            for one in psutil.process_iter()
-            if _group(one.pid) == group and "ray::Worker" in " ".join(_command(one))
+            for one in node.children(recursive=True)
+            if " ".join(_command(one)).startswith("ray::Worker")
         ]
 
     def await_nodes(self, count: int) -> None:
@@ -77,9 +87,13 @@ class TwoNodes:
             "--disable-usage-stats", "--num-cpus=1", "--num-gpus=0",
             f"--object-store-memory={100 * 2**20}", f"--node-ip-address={name}",
         ]  # fmt: skip
-        log = Path(self._folder.name, f"{name}.log").open("ab")
-        env = {**os.environ, "OMP_NUM_THREADS": "1"}
-        with log:
+        env = {
+            **os.environ,
+            "OMP_NUM_THREADS": "1",
+            "PYTHONPATH": os.pathsep.join(sys.path),
+            "RAY_memory_monitor_refresh_ms": "0",  # what else runs on this machine ends no test
+        }
+        with Path(self._folder.name, f"{name}.log").open("ab") as log:
             self._nodes[name] = subprocess.Popen(
                 command, start_new_session=True, stdout=log, stderr=log, env=env
             )
@@ -94,13 +108,6 @@ class TwoNodes:
             except OSError:
                 time.sleep(0.2)
         raise TimeoutError(Path(self._folder.name, f"{HEAD}.log").read_text())
-
-
-def _group(pid: int) -> int:
-    try:
-        return os.getpgid(pid)
-    except ProcessLookupError:
-        return -1
 
 
 def _command(process: psutil.Process) -> list[str]:
