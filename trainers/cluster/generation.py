@@ -86,7 +86,7 @@ class ClusterGenerator:
         self, requests: Iterable[Request | Infill | None], params: SamplingParams
     ) -> Iterator[Completion]:
         """See :class:`~trainers.generators.base.Generator`."""
-        for completions in self._results(_units(requests, params)):
+        for completions in self._results(units_of(requests, params)):
             yield from completions
 
     def infill(
@@ -110,7 +110,7 @@ class ClusterGenerator:
             raise GeneratorError(str(error)) from error
 
 
-def _units(
+def units_of(
     requests: Iterable[Request | Infill | None], params: SamplingParams
 ) -> Iterator[Sampling | None]:
     """Each sample a request of its own with its own seed; some of them are one unit."""

@@ -10,8 +10,8 @@ from functools import partial
 from pathlib import Path
 
 from scripted import adder_programs
-from two_nodes import OTHER
 
+from scripts.ray_nodes import OTHER
 from trainers.cluster.job import Job, OnCards, Place
 from trainers.cluster_settings import ClusterConfig
 from trainers.errors import GeneratorError

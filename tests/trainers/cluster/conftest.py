@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from critic.tiny_model import save_tiny_model
-from two_nodes import TwoNodes
 
+from scripts.ray_nodes import TwoNodes
 from trainers.cluster_settings import ClusterConfig
 
 

@@ -6,13 +6,13 @@ import time
 
 import pytest
 from cluster_work import squares
-from two_nodes import OTHER
 
+from scripts.ray_nodes import OTHER
 from trainers.cluster.crew import Crew
 from trainers.cluster.stream import Stream
 from trainers.errors import ClusterError
 
-pytestmark = [pytest.mark.slow, pytest.mark.ray]
+pytestmark = [pytest.mark.slow, pytest.mark.ray, pytest.mark.timeout(900)]
 
 
 def do(crew, units):

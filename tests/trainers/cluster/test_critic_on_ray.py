@@ -27,7 +27,7 @@ from trainers.critic.spread import SpreadFeatures
 from trainers.generators.base import Message, Request, SamplingParams
 from trainers.samples import SampleSource, Want
 
-pytestmark = [pytest.mark.slow, pytest.mark.ray]
+pytestmark = [pytest.mark.slow, pytest.mark.ray, pytest.mark.timeout(900)]
 
 SOURCE = SampleSource.of("seeded/1", "visible1", GeneratorConfig())
 PROBLEMS = [adder(number) for number in range(1, 7)]
@@ -146,7 +146,7 @@ def test_labels_runs_and_features_are_those_of_one_machine(whole, tmp_path, tiny
     assert stored(spread) == stored(local)
     assert {row["verdict"] for row in stored(local)["verdicts"]} >= {"passed", "failed", "error"}
     assert vectors(spread) == vectors(local)
-    assert len(vectors(local)) > 40
+    assert len(vectors(local)) > 20
     for one, other in zip(found.surveys, alone.surveys, strict=True):
         assert (one.passed == other.passed).all()
         assert found.executed[one.problem_id].outcomes == alone.executed[one.problem_id].outcomes

@@ -20,9 +20,14 @@ HEAD, OTHER = "127.0.0.1", "127.0.0.2"
 
 
 class TwoNodes:
-    """Use as a context manager; ``address`` is the head's. Each node has one CPU."""
+    """Use as a context manager; ``address`` is the head's. Each node has one CPU.
 
-    def __init__(self) -> None:
+    Args:
+        pin: give the nodes' processes the processors 0 and 1, one each.
+    """
+
+    def __init__(self, *, pin: bool = False) -> None:
+        self._pin = pin
         self._folder = tempfile.TemporaryDirectory(prefix="kr", ignore_cleanup_errors=True)
         self._nodes: dict[str, subprocess.Popen[bytes]] = {}
         with socket.create_server((HEAD, 0)) as server:
@@ -82,8 +87,9 @@ class TwoNodes:
             time.sleep(0.2)
 
     def _start(self, name: str, *options: str) -> None:
+        pinned = ["taskset", "--cpu-list", str(int(name == OTHER))] if self._pin else []
         command = [
-            str(Path(sys.executable).parent / "ray"), "start", *options, "--block",
+            *pinned, str(Path(sys.executable).parent / "ray"), "start", *options, "--block",
             "--disable-usage-stats", "--num-cpus=1", "--num-gpus=0",
             f"--object-store-memory={100 * 2**20}", f"--node-ip-address={name}",
         ]  # fmt: skip
