@@ -26,7 +26,6 @@ import torch
 
 from sandbox import Limits, Program, ProgramRunner, Sandbox, from_asserts
 from scripts.ray_nodes import TwoNodes
-from trainers.cluster.connection import connect
 from trainers.cluster.crew import Crew
 from trainers.cluster.execution import ClusterSandbox
 from trainers.cluster.job import Job, OnCards, Place
@@ -50,8 +49,6 @@ def main() -> int:
         model = options.model or _small_model(Path(folder))
         nodes = stack.enter_context(TwoNodes(pin=True))
         both = ClusterConfig(engine="ray", address=nodes.address)
-        connect(both)
-        nodes.await_nodes(2)
         _measure(options, rates, both, model, "2 nodes")
         _units(rates, both, options.programs)
         nodes.kill()
@@ -92,12 +89,13 @@ def _programs_rate(
 ) -> None:
     list(sandbox.run_many(_programs(200, "warm")))
     for block in range(options.blocks):
-        rate = _timed(
-            lambda block=block: sum(
-                1 for _ in sandbox.run_many(_programs(options.programs, f"{block}"))
-            )
-        )
+        work = list(_programs(options.programs, str(block)))
+        rate = _timed(partial(_ran, sandbox, work))
         rates.setdefault(f"programs, {name}", []).append(rate)
+
+
+def _ran(sandbox: ProgramRunner, programs: Sequence[Program]) -> int:
+    return sum(1 for _ in sandbox.run_many(programs))
 
 
 def _features_rate(

@@ -15,7 +15,11 @@ from pathlib import Path
 
 import psutil
 
-START_S = 90.0
+from trainers.cluster.connection import connect
+from trainers.cluster_settings import ClusterConfig
+from trainers.errors import ClusterError
+
+START_S = 300.0
 HEAD, OTHER = "127.0.0.1", "127.0.0.2"
 
 
@@ -34,11 +38,11 @@ class TwoNodes:
             self.address = f"{HEAD}:{server.getsockname()[1]}"
 
     def __enter__(self) -> "TwoNodes":
-        port = self.address.rpartition(":")[2]
-        self._start(HEAD, "--head", f"--port={port}", "--include-dashboard=false",
-                    f"--temp-dir={self._folder.name}")  # fmt: skip
-        self._await_port()
+        """Both nodes are up and this process is connected."""
+        self._start_head()
+        self._connect()
         self.start_other()
+        self.await_nodes(2)
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -63,6 +67,8 @@ class TwoNodes:
     def kill(self, name: str = OTHER) -> None:
         """End a node without warning."""
         process = self._nodes.pop(name)
+        if process.poll() is not None:
+            return
         for one in (process, *psutil.Process(process.pid).children(recursive=True)):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(one.pid, signal.SIGKILL)
@@ -83,7 +89,10 @@ class TwoNodes:
 
         ends = time.monotonic() + START_S
         while sum(row["Alive"] for row in ray.nodes()) != count:
-            assert time.monotonic() < ends, ray.nodes()
+            if time.monotonic() > ends:
+                raise TimeoutError(f"there are not {count} nodes; {self._logs()}")
+            if OTHER in self._nodes and self._nodes[OTHER].poll() is not None:
+                self.start_other()  # Ray gives a node 30 s to come up, which a busy machine exceeds
             time.sleep(0.2)
 
     def _start(self, name: str, *options: str) -> None:
@@ -104,20 +113,31 @@ class TwoNodes:
                 command, start_new_session=True, stdout=log, stderr=log, env=env
             )
 
-    def _await_port(self) -> None:
-        host, _, port = self.address.rpartition(":")
+    def _start_head(self) -> None:
+        port = self.address.rpartition(":")[2]
+        self._start(HEAD, "--head", f"--port={port}", "--include-dashboard=false",
+                    f"--temp-dir={self._folder.name}")  # fmt: skip
+
+    def _connect(self) -> None:
+        """Connect, however long the head takes to be up: a busy machine may end its first try."""
         ends = time.monotonic() + START_S
-        while time.monotonic() < ends:
+        while True:
             try:
-                socket.create_connection((host, int(port)), 1).close()
+                connect(ClusterConfig(engine="ray", address=self.address))
                 return
-            except OSError:
-                time.sleep(0.2)
-        raise TimeoutError(Path(self._folder.name, f"{HEAD}.log").read_text())
+            except ClusterError as error:
+                if time.monotonic() > ends:
+                    raise TimeoutError(f"the head did not start; {self._logs()}") from error
+            if self._nodes[HEAD].poll() is not None:
+                self._start_head()
+            time.sleep(0.5)
+
+    def _logs(self) -> str:
+        return "\n".join(one.read_text() for one in Path(self._folder.name).glob("*.log"))
 
 
 def _command(process: psutil.Process) -> list[str]:
     try:
-        return process.cmdline()
+        return list(process.cmdline())
     except psutil.Error:
         return []

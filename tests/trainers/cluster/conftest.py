@@ -15,11 +15,7 @@ from trainers.cluster_settings import ClusterConfig
 def cluster() -> Iterator[TwoNodes]:
     if importlib.util.find_spec("ray") is None:
         pytest.skip("Ray is not installed: pip install -c constraints.txt -e '.[ray]'")
-    from trainers.cluster.connection import connect
-
     with TwoNodes() as nodes:
-        connect(ClusterConfig(engine="ray", address=nodes.address))
-        nodes.await_nodes(2)
         yield nodes
 
 

@@ -1,6 +1,9 @@
 """Settings, errors without a cluster, and where workers go; no cluster is started."""
 
+import os
 import socket
+import subprocess
+import sys
 import time
 
 import pytest
@@ -60,3 +63,22 @@ def test_engines_take_cards_and_without_any_card_a_node_each():
     pairs = OnCards(ClusterConfig(gpus_per_engine=2))(nodes(3, 1))
     assert placed(pairs) == [("0", 0, 0, 2)]
     assert placed(OnCards(ClusterConfig())(nodes(0, 0))) == [("0", 0, 0, 0), ("1", 0, 0, 0)]
+
+
+def test_without_a_cluster_nothing_of_ray_is_imported(tmp_path):
+    program = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from scripted import context_in\n"
+        "from trainers.critic.engines import open_features\n"
+        "from trainers.critic.sampling import open_sandbox\n"
+        "from trainers.critic.stage import CriticStage\n"
+        f"with open_sandbox(context_in(Path({str(tmp_path)!r}))) as sandbox:\n"
+        "    print(type(sandbox).__name__)\n"
+        "print(sorted(n for n in sys.modules if n == 'ray' or n.startswith('trainers.cluster.')))\n"
+    )
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, env=env
+    )
+    assert done.stdout.split("\n")[:2] == ["Sandbox", "[]"]
