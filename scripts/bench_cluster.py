@@ -89,8 +89,10 @@ def _programs_rate(
 ) -> None:
     list(sandbox.run_many(_programs(200, "warm")))
     for block in range(options.blocks):
-        work = list(_programs(options.programs, str(block)))
+        work, cpu = list(_programs(options.programs, str(block))), time.process_time()
         rate = _timed(partial(_ran, sandbox, work))
+        cpu = time.process_time() - cpu
+        rates.setdefault(f"programs, {name}, CPU", []).append(options.programs / cpu)
         rates.setdefault(f"programs, {name}", []).append(rate)
 
 
@@ -116,8 +118,11 @@ def _units(rates: Rates, config: ClusterConfig, count: int) -> None:
     )  # fmt: skip
     with Crew(config, job) as crew:
         for _ in range(3):
+            cpu = time.process_time()
             rate = _timed(lambda: sum(1 for _ in Stream(crew, iter(range(count))).results()))
+            cpu = time.process_time() - cpu
             rates.setdefault("units without work", []).append(rate)
+            rates.setdefault("units without work, CPU", []).append(count / cpu)
 
 
 class Nothing:
@@ -198,9 +203,13 @@ def _print(found: dict[str, float], options: argparse.Namespace, load: float) ->
         lines.append(
             f"| {what}/s | {size} | {here:.0f} | {one:.0f} | {two:.0f} | {two / one:.2f} |"
         )
-    lines.append(
-        f"| units without work/s | {options.programs} | | | {found['units without work']:.0f} | |"
-    )
+    lines += [
+        f"| units without work/s | {options.programs} | | | {found['units without work']:.0f} | |",
+        "",
+        "What the stage's own process does in a second of its CPU time, which other load does not "
+        f"change: {found['units without work, CPU']:.0f} units without work, "
+        f"{found['programs, 2 nodes, CPU']:.0f} programs handed to two nodes.",
+    ]
     print("\n".join(lines))
 
 

@@ -22,6 +22,28 @@ from trainers.errors import ClusterError
 START_S = 300.0
 HEAD, OTHER = "127.0.0.1", "127.0.0.2"
 
+# `ray start` gives a node 30 s to come up, fixed in its source; a busy machine takes longer.
+_PATIENT = f"""
+import time
+from ray._private import services
+from ray.scripts.scripts import main
+
+find = services.get_node
+
+def patient(*args, **kwargs):
+    ends = time.monotonic() + {START_S}
+    while True:
+        try:
+            return find(*args, **kwargs)
+        except RuntimeError:
+            if time.monotonic() > ends:
+                raise
+            time.sleep(0.2)
+
+services.get_node = patient
+main()
+"""
+
 
 class TwoNodes:
     """Use as a context manager; ``address`` is the head's. Each node has one CPU.
@@ -92,14 +114,14 @@ class TwoNodes:
             if time.monotonic() > ends:
                 raise TimeoutError(f"there are not {count} nodes; {self._logs()}")
             if OTHER in self._nodes and self._nodes[OTHER].poll() is not None:
-                self.start_other()  # Ray gives a node 30 s to come up, which a busy machine exceeds
+                raise RuntimeError(f"a node did not come up; {self._logs()}")
             time.sleep(0.2)
 
     def _start(self, name: str, *options: str) -> None:
         pinned = ["taskset", "--cpu-list", str(int(name == OTHER))] if self._pin else []
         command = [
-            *pinned, str(Path(sys.executable).parent / "ray"), "start", *options, "--block",
-            "--disable-usage-stats", "--num-cpus=1", "--num-gpus=0",
+            *pinned, sys.executable, "-c", _PATIENT, "start", *options, "--block",
+            "--disable-usage-stats", "--include-log-monitor=false", "--num-cpus=1", "--num-gpus=0",
             f"--object-store-memory={100 * 2**20}", f"--node-ip-address={name}",
         ]  # fmt: skip
         env = {
@@ -115,11 +137,11 @@ class TwoNodes:
 
     def _start_head(self) -> None:
         port = self.address.rpartition(":")[2]
-        self._start(HEAD, "--head", f"--port={port}", "--include-dashboard=false",
+        self._start(HEAD, "--head", f"--port={port}", "--include-dashboard=false", "--no-monitor",
                     f"--temp-dir={self._folder.name}")  # fmt: skip
 
     def _connect(self) -> None:
-        """Connect, however long the head takes to be up: a busy machine may end its first try."""
+        """Connect as soon as the head is up."""
         ends = time.monotonic() + START_S
         while True:
             try:
@@ -128,8 +150,8 @@ class TwoNodes:
             except ClusterError as error:
                 if time.monotonic() > ends:
                     raise TimeoutError(f"the head did not start; {self._logs()}") from error
-            if self._nodes[HEAD].poll() is not None:
-                self._start_head()
+                if self._nodes[HEAD].poll() is not None:
+                    raise RuntimeError(f"the head did not come up; {self._logs()}") from error
             time.sleep(0.5)
 
     def _logs(self) -> str:
