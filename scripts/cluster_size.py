@@ -8,6 +8,7 @@ which one learns from `kent report` after a round on one. docs/cluster.md works 
 """
 
 import argparse
+import math
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ PROGRAMS_A_UNIT = 32  # half of what a unit of execution holds at most: it is cu
 class Rates:
     """Per second, of one: a GPU, a core of the sandbox, the store, the stage's process.
 
+    ``units``: handed out and taken back; infinite where it was not measured.
     ``distinct``: programs a sample, since the same text is run once (a first round on 30
     problems: 323 of 360). ``runs``: how often a program is run: on the hidden tests, on the shown
     ones, and on inputs for agreement.
@@ -32,7 +34,7 @@ class Rates:
     programs_per_core: float
     samples_stored: float
     verdicts_stored: float
-    units: float
+    units: float = math.inf
     distinct: float = 0.9
     runs: float = 3.0
 
@@ -87,10 +89,13 @@ def in_lines(counts: list[int], rates: Rates) -> list[str]:
     ]
     for one in (size(count, rates) for count in counts):
         lines.append(
-            f"| {one.gpus} | {one.samples:.0f} | {one.runs:.0f} | {one.sandbox_cores:.1f} | "
+            f"| {one.gpus} | {one.samples:.0f} | {one.runs:.0f} | {one.sandbox_cores:.2f} | "
             f"{one.rows:.0f} | {one.store_share:.1%} | {one.process_share:.1%} |"
         )
-    return [*lines, "", f"One store and one process serve {most_gpus(rates)} GPUs at these rates."]
+    bound = "One store and one process serve"
+    if math.isinf(rates.units):
+        bound = "The process is left out (--units-per-s); one store alone serves"
+    return [*lines, "", f"{bound} {most_gpus(rates)} GPUs at these rates."]
 
 
 def main() -> int:
@@ -98,8 +103,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--gpus", type=int, nargs="+", default=[8, 64, 1000])
     for name in ("samples-per-gpu-s", "programs-per-core-s", "samples-stored-per-s",
-                 "verdicts-stored-per-s", "units-per-s"):  # fmt: skip
+                 "verdicts-stored-per-s"):  # fmt: skip
         parser.add_argument(f"--{name}", type=float, required=True)
+    parser.add_argument("--units-per-s", type=float, default=math.inf, help="not given: no bound")
     parser.add_argument("--distinct", type=float, default=0.9, help="programs a sample")
     parser.add_argument("--runs", type=float, default=3.0, help="of a program")
     asked = parser.parse_args()

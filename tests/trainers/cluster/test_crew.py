@@ -27,6 +27,11 @@ def test_every_unit_is_done_once_by_both_nodes(config):
     assert crew.notices == []
 
 
+def test_ray_leaves_the_handler_by_which_a_stage_is_stopped(two):
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    assert signal.getsignal(signal.SIGINT) == signal.default_int_handler
+
+
 def test_a_killed_worker_is_replaced_and_its_units_are_done_again(config, two):
     with Crew(config, squares(config)) as crew:
         found = []
