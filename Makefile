@@ -11,7 +11,7 @@ BENCH_ARGS ?=
 
 .PHONY: run setup weights test test-vllm test-slow lint format bench-overlap bench-generators \
 	bench-sandbox bench-hdc bench-forgetting bench-localisation bench-ctm bench-fractal \
-	bench-store chaos soak clean
+	bench-store bench-cluster chaos soak clean
 
 run: setup weights
 	$(BIN)/kent daemon start --foreground --rounds 1
@@ -85,6 +85,10 @@ bench-ctm: setup
 # A million samples and verdicts: inserts, report, status, backup, verify.
 bench-store: setup
 	$(BIN)/python scripts/bench_store.py $(BENCH_ARGS)
+
+# Two Ray nodes on this machine against one, each on a processor of its own.
+bench-cluster: setup
+	OMP_NUM_THREADS=1 $(BIN)/python scripts/bench_cluster.py $(BENCH_ARGS)
 
 # Every kind of fault, several times each; nothing may be lost. Some kinds want root, for a mount.
 CHAOS_ARGS ?= --repeat 3

@@ -123,11 +123,11 @@ def load_config(
 def stored_config(document: Mapping[str, Any], current: KentConfig) -> KentConfig:
     """The configuration that a round began with, on this machine and under this daemon.
 
-    Folders and the sections of the service are those of ``current``; all that shapes results is
-    the round's. Raises ConfigError where the document is of another version of KENT.
+    Folders, the cluster and the sections of the service are those of ``current``; all that shapes
+    results is the round's. Raises ConfigError where the document is of another version of KENT.
     """
     mine = current.model_dump(mode="json")
-    keep = ("state_dir", "weights_dir", "daemon", "retention", "backup")
+    keep = ("state_dir", "weights_dir", "daemon", "cluster", "retention", "backup")
     merged = {**document, **{name: mine[name] for name in keep}}
     merged["tasks"] = {**merged.get("tasks", {}), "data_dir": mine["tasks"]["data_dir"]}
     try:

@@ -32,7 +32,7 @@ class Check:
 def examine(config: KentConfig) -> list[Check]:
     """All checks; each one reports its own trouble and hinders no other."""
     looks: list[Callable[[KentConfig], Check]] = [
-        _machine, _gpu, _backend, _weights, _sandbox, _disk, _database, _data,
+        _machine, _gpu, _backend, _weights, _sandbox, _cluster, _disk, _database, _data,
     ]  # fmt: skip
     return [look(config) for look in looks]
 
@@ -155,6 +155,24 @@ def _level_in_words(data: dict[str, Any]) -> str:
     if data["memory_groups"] != "yes":
         parts.append(f"memory is bounded for each process only ({data['memory_groups']})")
     return "; ".join(parts)
+
+
+def _cluster(config: KentConfig) -> Check:
+    """Whether the configured cluster is reached, and what it has."""
+    if config.cluster.engine == "local":
+        return Check("cluster", "ok", "none: this machine alone", {"engine": "local"})
+    from trainers.cluster.connection import connect, living_nodes
+    from trainers.errors import ClusterError
+
+    data: dict[str, Any] = {"engine": "ray", "address": config.cluster.address}
+    try:
+        connect(config.cluster)
+        data["nodes"] = [asdict(node) for node in living_nodes()]
+    except ClusterError as error:
+        return Check("cluster", "fail", str(error), data)
+    cpus, gpus = (sum(node[name] for node in data["nodes"]) for name in ("cpus", "gpus"))
+    message = f"Ray at {config.cluster.address}: {len(data['nodes'])} nodes, {cpus} CPUs"
+    return Check("cluster", "ok", f"{message}, {gpus:g} cards", data)
 
 
 def _disk(config: KentConfig) -> Check:

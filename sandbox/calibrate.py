@@ -7,8 +7,7 @@ quick ones cost seconds. The reference says what the problem needs on this machi
 from collections.abc import Iterable
 from dataclasses import replace
 
-from sandbox.sandbox import Sandbox
-from sandbox.types import Limits, Program, Verdict
+from sandbox.types import Limits, Program, ProgramRunner, Verdict
 
 RUNS = 2
 TIMES = 20
@@ -20,7 +19,7 @@ AT_LEAST_TIMES = 5
 SHORTEST_S = 1.0
 
 
-def calibrate(sandbox: Sandbox, references: Iterable[Program]) -> dict[str, Limits]:
+def calibrate(sandbox: ProgramRunner, references: Iterable[Program]) -> dict[str, Limits]:
     """Run each reference and return its problem's limits by key.
 
     A reference that does not pass under the longest limits that a problem may get has none.

@@ -6,9 +6,10 @@ calls are sent to the process that runs the candidate; the values that come back
 runs in a second sandboxed process and calls the candidate by messages.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 Compare = Literal["eq", "ne", "is", "truthy", "falsy", "close", "abs_lt", "isclose", "set_eq"]
 
@@ -167,3 +168,19 @@ class Verdict:
     def passed(self) -> bool:
         """True when every call did what it should."""
         return self.word is Word.PASSED
+
+
+class ProgramRunner(Protocol):
+    """Who runs programs: a ``Sandbox``, or whoever hands them to sandboxes elsewhere.
+
+    ``workers`` programs run at once, under ``limits`` where they bring none. Verdicts of one
+    ``level`` and ``version`` can be compared.
+    """
+
+    workers: int
+    limits: Limits
+    level: str
+    version: str
+
+    def run_many(self, programs: Iterable[Program]) -> Iterator[Verdict]:
+        """Verdicts as they finish; ``programs`` is read lazily in a thread of its own."""

@@ -3,13 +3,13 @@
 from collections.abc import Iterable
 
 from memory.records import LimitsRow, ProblemRow
-from sandbox import Limits, Program, Sandbox, calibrate
+from sandbox import Limits, Program, ProgramRunner, calibrate
 from sandbox.tests_json import tests_from_json
 from trainers.stage import StageContext
 
 
 def calibrated_limits(
-    context: StageContext, sandbox: Sandbox, problems: Iterable[ProblemRow]
+    context: StageContext, sandbox: ProgramRunner, problems: Iterable[ProblemRow]
 ) -> dict[str, Limits]:
     """Return the limits by tests hash, measuring what the store does not have yet.
 

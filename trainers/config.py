@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from trainers.cluster_settings import ClusterConfig
 from trainers.ctm_settings import CTMSettings
 from trainers.section import Section
 from trainers.synthetic_settings import SyntheticConfig
@@ -256,6 +257,7 @@ class TrainerSettings(Section):
     generator: GeneratorConfig = Field(default_factory=GeneratorConfig)
     tasks: TasksConfig = Field(default_factory=TasksConfig)
     sandbox: SandboxConfig = Field(default_factory=SandboxConfig)
+    cluster: ClusterConfig = Field(default_factory=ClusterConfig)
     critic: CriticConfig = Field(default_factory=CriticConfig)
     fractal: FractalConfig = Field(default_factory=FractalConfig)
     code: CodeConfig = Field(default_factory=CodeConfig)

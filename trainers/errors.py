@@ -21,6 +21,10 @@ class WeightsError(TrainerError):
     """A model's weights are missing, cut, or not what their hash says."""
 
 
+class ClusterError(TrainerError):
+    """The cluster cannot be reached, or no node of it can do the work."""
+
+
 class CheckpointError(TrainerError):
     """A checkpoint is missing or is not what its hash says."""
 

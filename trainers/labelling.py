@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from types import GeneratorType
 
 from memory.records import SampleRow, VerdictRow
-from sandbox import Limits, Program, Sandbox, Tests, Verdict, Word
+from sandbox import Limits, Program, ProgramRunner, Tests, Verdict, Word
 from sandbox.tests_json import tests_from_json
 from trainers.errors import GeneratorError
 from trainers.generators.base import Completion, Generator, Request, SamplingParams
@@ -27,7 +27,8 @@ POLL_S = 0.25  # how soon a stop request is seen when nothing else happens
 FLUSH_S = 0.5  # how long a finished sample or verdict waits for company before it is written
 MAX_COMPLETIONS = 256  # finished by the generator and not yet taken
 MAX_BACKLOG = 1024  # programs stored and not yet in the sandbox; above it sampling waits
-MAX_IN_SANDBOX = 64  # programs handed to the sandbox and not yet judged
+MAX_IN_SANDBOX = 64  # programs handed to the sandbox and not yet judged, at least
+IN_SANDBOX_A_WORKER = 8  # and for each that it runs at once
 
 Pair = tuple[str, str]  # (program_hash, tests_hash)
 
@@ -50,7 +51,7 @@ def sample_and_label(
     wants: Sequence[Want],
     source: SampleSource,
     generator: Generator,
-    sandbox: Sandbox,
+    sandbox: ProgramRunner,
     *,
     prompt_kind: str,
     seed: int,
@@ -89,7 +90,7 @@ class _Pipeline:
         wants: Sequence[Want],
         source: SampleSource,
         generator: Generator,
-        sandbox: Sandbox,
+        sandbox: ProgramRunner,
         prompt_kind: str,
         seed: int,
     ) -> None:
@@ -116,6 +117,7 @@ class _Pipeline:
         self._waiting: dict[Pair, int] = {}  # samples that wait for a program's verdict
         self._settled: set[Pair] = set()  # judged, or given up on in this call
         self._in_sandbox = 0
+        self._room = max(MAX_IN_SANDBOX, IN_SANDBOX_A_WORKER * sandbox.workers)
         self._last_flush = self._started = time.monotonic()
         self._report = LabelReport()
         self._failed_keys: list[str] = []
@@ -218,7 +220,7 @@ class _Pipeline:
                 self._stop.set()
                 return
             sampled = sampling.done()
-            self._take_completions(limit=MAX_BACKLOG)
+            self._take_completions(limit=max(MAX_BACKLOG, self._room))
             self._take_verdicts()
             if sampled and not self._report.sampling_s:
                 self._report.sampling_s = time.monotonic() - self._started
@@ -321,7 +323,7 @@ class _Pipeline:
         self._context.progress.advance(self._waiting.pop(pair, 0))
 
     def _dispatch(self) -> None:
-        while self._backlog and self._in_sandbox < MAX_IN_SANDBOX:
+        while self._backlog and self._in_sandbox < self._room:
             self._jobs.put(self._backlog.popleft())
             self._in_sandbox += 1
 

@@ -213,11 +213,14 @@ def leaves(tables: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, A
 
 def test_a_stored_configuration_comes_back_with_this_machines_folders(folder: Path) -> None:
     began = load_config(env={"KENT_CRITIC__EPOCHS": "3", "KENT_STATE_DIR": "elsewhere"})
-    now = load_config(env={"KENT_DAEMON__RETRIES": "5", "KENT_DATA": "d"})
+    now = load_config(
+        env={"KENT_DAEMON__RETRIES": "5", "KENT_DATA": "d", "KENT_CLUSTER__SANDBOX_CPUS": "3"}
+    )
     back = stored_config(began.model_dump(mode="json"), now)
     assert back.critic.epochs == 3
     assert (back.state_dir, back.daemon, back.tasks.data_dir) == (
         now.state_dir, now.daemon, now.tasks.data_dir,
     )  # fmt: skip
+    assert back.cluster.sandbox_cpus == 3
     with pytest.raises(ConfigError, match="does not fit"):
         stored_config({**began.model_dump(mode="json"), "old": 1}, now)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from memory.records import BehaviourRow
-from sandbox import Call, Limits, Observed, Program, Sandbox, Tests, Verdict, Word
+from sandbox import Call, Limits, Observed, Program, ProgramRunner, Tests, Verdict, Word
 from trainers.critic.inputs import inputs_hash
 from trainers.critic.running import RunReport, run_in_batches
 from trainers.stage import StageContext
@@ -51,7 +51,7 @@ class ObservationWork:
 
 def observe(
     context: StageContext,
-    sandbox: Sandbox,
+    sandbox: ProgramRunner,
     work: Sequence[ObservationWork],
     *,
     limits: Limits = LIMITS,

@@ -1,6 +1,7 @@
 """What the stage reads programs with by default: the configured feature model."""
 
 import os
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -13,17 +14,36 @@ from trainers.generators.folder import hf_folder
 from trainers.generators.weights import default_weights_dir, identity
 from trainers.hardware import fast_bf16
 from trainers.stage import StageContext
+from trainers.stage_generator import on_notice
 
 GENERATOR = "generator"  # the value of critic.feature_model that means: the same model
 
 
 def open_features(context: StageContext) -> FeatureSource | None:
-    """The hidden states that ``critic.kind`` names; None for ``features``, which sees none.
+    """The hidden states that ``critic.kind`` names, computed here or by the cluster.
+
+    None for ``features``, which sees none.
 
     Raises:
         WeightsError: its weights are absent or unknown.
     """
-    return features_of(context.settings, context.batch_scale)
+    here = features_of(context.settings, context.batch_scale)
+    if here is None or context.settings.cluster.engine == "local":
+        return here
+    from trainers.critic.spread import SpreadFeatures
+
+    return SpreadFeatures(
+        context.settings.cluster,
+        here,
+        partial(_features_on_node, context.settings, context.batch_scale),
+        on_notice(context),
+    )
+
+
+def _features_on_node(settings: TrainerSettings, batch_scale: float) -> FeatureSource:
+    source = features_of(settings, batch_scale)
+    assert source is not None
+    return source
 
 
 def features_of(settings: TrainerSettings, batch_scale: float) -> FeatureSource | None:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from memory.files import write_atomically
-from trainers.critic.features import FeatureSource
+from trainers.critic.features import FeatureSource, extract_each
 from trainers.generators.base import Message
 from trainers.stage import StageContext
 
@@ -131,7 +131,7 @@ def fill(
     context.progress.start("features", total, "programs", done=total - missing)
     if missing:
         with source:
-            _compute(context, cache, source, (one for one in todo if one.programs), texts)
+            _compute(context, cache, source, [one for one in todo if one.programs], texts)
     return missing
 
 
@@ -139,7 +139,7 @@ def _compute(
     context: StageContext,
     cache: FeatureCache,
     source: FeatureSource,
-    todo: Iterable[Work],
+    todo: Sequence[Work],
     texts: Texts,
 ) -> None:
     keys: list[str] = []
@@ -155,12 +155,16 @@ def _compute(
         vectors.clear()
         since = time.monotonic()
 
-    try:
+    def units() -> Iterator[tuple[Sequence[Message], Sequence[str]]]:
         for one in todo:
             context.check_stop()
             found = texts(one.programs.values())
-            vectors.append(source.extract(one.prompt, [found[h] for h in one.programs.values()]))
-            keys.extend(one.programs)
+            yield one.prompt, [found[text] for text in one.programs.values()]
+
+    try:
+        for number, found in extract_each(source, units()):
+            vectors.append(found)
+            keys.extend(todo[number].programs)
             if len(keys) >= SHARD_PROGRAMS or time.monotonic() - since >= SHARD_S:
                 commit()
     finally:

@@ -1,8 +1,8 @@
 """Frozen hidden states of a code model over ``[PROMPT] + [CODE]``: what the critic's head sees."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -43,6 +43,27 @@ class FeatureSource(Protocol):
 
     def columns(self, pooling: str) -> list[int]:
         """Which of the ``dim`` columns a head sees under a value of ``critic.pooling``."""
+
+
+@runtime_checkable
+class ManyAtOnce(Protocol):
+    """A feature source that computes several pieces of work at a time."""
+
+    def extract_many(
+        self, units: Iterable[tuple[Sequence[Message], Sequence[str]]]
+    ) -> Iterator[tuple[int, Tensor]]:
+        """The number of each unit and its vectors, in no order; read as there is room."""
+
+
+def extract_each(
+    source: FeatureSource, units: Iterable[tuple[Sequence[Message], Sequence[str]]]
+) -> Iterator[tuple[int, Tensor]]:
+    """The number of each unit (a prompt and programs) and its vectors, by any source."""
+    if isinstance(source, ManyAtOnce):
+        yield from source.extract_many(units)
+        return
+    for number, (prompt, codes) in enumerate(units):
+        yield number, source.extract(prompt, codes)
 
 
 class HiddenStates:

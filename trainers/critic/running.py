@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
-from sandbox import Program, Sandbox, Verdict, Word
+from sandbox import Program, ProgramRunner, Verdict, Word
 from trainers.stage import StageContext
 
 BATCH = 256
@@ -24,7 +24,7 @@ class RunReport:
 
 def run_in_batches(
     context: StageContext,
-    sandbox: Sandbox,
+    sandbox: ProgramRunner,
     programs: Iterator[Program],
     write: Callable[[Sequence[Verdict]], None],
     *,

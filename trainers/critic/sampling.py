@@ -1,12 +1,13 @@
 """The first half of a round: samples, labels, inputs for agreement, and what these give."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import numpy as np
 
 from memory.records import ProblemRow
-from sandbox import Call, Limits, Sandbox
+from sandbox import Call, Limits, ProgramRunner, Sandbox
 from trainers.calibration import calibrated_limits
 from trainers.critic.agreement import ObservationWork, observe
 from trainers.critic.generated_inputs import generated_calls, without_inputs, write_inputs
@@ -19,6 +20,7 @@ from trainers.labelling import LabelReport, sample_and_label
 from trainers.problem_sets import derived_seed
 from trainers.samples import SampleSource, Want, missing_indexes
 from trainers.stage import StageContext
+from trainers.stage_generator import on_notice
 
 PROBLEMS_AT_ONCE = 64  # whose programs' texts are in memory together
 
@@ -42,17 +44,21 @@ class Asked:
         return {want.problem.id: want.count for want in self.wants}
 
 
-def open_sandbox(context: StageContext) -> Sandbox:
-    """The sandbox with the configured workers and limits."""
+def open_sandbox(context: StageContext) -> AbstractContextManager[ProgramRunner]:
+    """The sandbox with the configured workers and limits, here or on every node of the cluster."""
     config = context.settings.sandbox
     limits = Limits(cpu_s=config.cpu_s, wall_s=config.wall_s, memory_mb=config.memory_mb)
+    if context.settings.cluster.engine == "ray":
+        from trainers.cluster.execution import ClusterSandbox
+
+        return ClusterSandbox(context.settings.cluster, limits, on_notice(context))
     return Sandbox(workers=config.workers or None, limits=limits)
 
 
 def sample(
     context: StageContext,
     asked: Asked,
-    sandbox: Sandbox,
+    sandbox: ProgramRunner,
     open_generator: Callable[[StageContext], Generator],
 ) -> tuple[LabelReport, LabelledSet]:
     """Make all samples exist, judged, and inputs written; the engine is started only if needed.
@@ -89,7 +95,7 @@ def sample(
 def execute(
     context: StageContext,
     asked: Asked,
-    sandbox: Sandbox,
+    sandbox: ProgramRunner,
     surveys: Sequence[Surveyed],
 ) -> dict[str, Executed]:
     """Run every program on its problem's inputs and on the tests that the prompt shows.
@@ -130,7 +136,7 @@ def _inputs(
 
 def _executed(
     context: StageContext,
-    sandbox: Sandbox,
+    sandbox: ProgramRunner,
     one: Surveyed,
     inputs: Mapping[str, Sequence[Call]],
     shown: Mapping[str, str],

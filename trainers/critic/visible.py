@@ -6,7 +6,7 @@ from memory.records import ProblemRow
 from sandbox import (
     Limits,
     Program,
-    Sandbox,
+    ProgramRunner,
     Verdict,
     tests_hash,
 )
@@ -18,7 +18,7 @@ from trainers.visible import visible_tests
 
 def run_visible(
     context: StageContext,
-    sandbox: Sandbox,
+    sandbox: ProgramRunner,
     problems: Sequence[ProblemRow],
     prompt_kind: str,
     programs: Mapping[str, Mapping[str, str]],

@@ -1,8 +1,12 @@
 """The one protocol of all generators: requests in, completions as they finish out."""
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
+
+END: Final = "end"
+"""What an iterator of requests gives after its last one, where None means another thing."""
 
 
 @dataclass(frozen=True)
@@ -32,13 +36,15 @@ class Message:
 class Request:
     """``n`` completions wanted of one chat; ``key`` comes back with each.
 
-    ``params``: instead of those of the call, but for the seed.
+    ``params``: instead of those of the call, but for the seed. ``seed``: of a request for one
+    sample, instead of one that its place among the others gives.
     """
 
     key: str
     messages: tuple[Message, ...]
     n: int = 1
     params: SamplingParams | None = None
+    seed: int | None = None
 
 
 @dataclass(frozen=True)
@@ -50,11 +56,27 @@ class Infill:
     suffix: str
     n: int = 1
     params: SamplingParams | None = None
+    seed: int | None = None
 
     @property
     def prompt(self) -> str:
         """The raw prompt in Qwen2.5-Coder's form (Hui et al. 2024, arXiv 2409.12186)."""
         return f"<|fim_prefix|>{self.prefix}<|fim_suffix|>{self.suffix}<|fim_middle|>"
+
+
+def seed_of(request: Request | Infill, params: SamplingParams, number: int) -> int:
+    """The 31-bit seed of the ``number``-th sample of a run: its request's own, or one derived."""
+    if request.seed is not None:
+        return request.seed % 2**31
+    return (params.seed * 1_000_003 + number) % 2**31
+
+
+def one_by_one(
+    requests: Iterable[Request | Infill | None],
+) -> Iterator[Request | Infill | None]:
+    """Each request as often as completions are wanted of it."""
+    for request in requests:
+        yield from itertools.repeat(request, request.n if request else 1)
 
 
 @dataclass(frozen=True)
@@ -88,9 +110,13 @@ class Generator(Protocol):
     def __exit__(self, *exc: object) -> None: ...
 
     def generate(
-        self, requests: Iterable[Request | Infill], params: SamplingParams
+        self, requests: Iterable[Request | Infill | None], params: SamplingParams
     ) -> Iterator[Completion]:
-        """Completions as they finish, in no order; ``requests`` is read as capacity frees."""
+        """Completions as they finish, in no order; ``requests`` is read as capacity frees.
+
+        A None among them says that nobody asks at this moment: what is under way goes on, and they
+        are read again after the next completion.
+        """
 
     def infill(
         self, prefix: str, suffix: str, n: int, params: SamplingParams

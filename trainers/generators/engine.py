@@ -19,7 +19,16 @@ from typing import Any, Self
 import psutil
 
 from trainers.errors import GeneratorError
-from trainers.generators.base import Completion, Infill, Message, Request, SamplingParams
+from trainers.generators.base import (
+    END,
+    Completion,
+    Infill,
+    Message,
+    Request,
+    SamplingParams,
+    one_by_one,
+    seed_of,
+)
 
 BOOT_S = 900.0
 END_S = 15.0
@@ -104,10 +113,10 @@ class EngineGenerator:
             child.wait()
 
     def generate(
-        self, requests: Iterable[Request | Infill], params: SamplingParams
+        self, requests: Iterable[Request | Infill | None], params: SamplingParams
     ) -> Iterator[Completion]:
         """See :class:`~trainers.generators.base.Generator`."""
-        yield from self._run((one for one in requests for _ in range(one.n)), params)
+        yield from self._run(one_by_one(requests), params)
 
     def infill(
         self, prefix: str, suffix: str, n: int, params: SamplingParams
@@ -124,7 +133,7 @@ class EngineGenerator:
         return [float(score) for score in answer["scores"]]
 
     def _run(
-        self, jobs: Iterator[Request | Infill], params: SamplingParams
+        self, jobs: Iterator[Request | Infill | None], params: SamplingParams
     ) -> Iterator[Completion]:
         """Keep the engine full; completions as they finish.
 
@@ -140,9 +149,12 @@ class EngineGenerator:
             while more or flying:
                 # Some jobs more than run at once, so that no slot waits for this process.
                 while more and len(flying) < self._parallel + max(2, self._parallel // 4):
-                    job = next(jobs, None)
-                    more = job is not None
-                    if job is not None:
+                    job = next(jobs, END)
+                    if job is None:
+                        break
+                    if isinstance(job, str):
+                        more = False
+                    else:
                         flying[self._submit(job, params)] = job.key
                 if flying:
                     answer = self._next(self._timeout_s, "job")
@@ -168,7 +180,7 @@ class EngineGenerator:
             "stop": list(own.stop),
             "pieces": own.pieces,
             # Another seed for each sample, the same in a repeated run.
-            "seed": (params.seed * 1_000_003 + self._jobs) % 2**31,
+            "seed": seed_of(request, params, self._jobs),
         }
         self._send({"op": "job", "job": self._jobs, **_asked(request), "params": settings})
         return self._jobs

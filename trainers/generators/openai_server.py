@@ -9,7 +9,16 @@ from typing import Any, Self
 import httpx
 
 from trainers.errors import GeneratorError
-from trainers.generators.base import Completion, Infill, Message, Request, SamplingParams
+from trainers.generators.base import (
+    END,
+    Completion,
+    Infill,
+    Message,
+    Request,
+    SamplingParams,
+    one_by_one,
+    seed_of,
+)
 
 ATTEMPTS = 5
 FIRST_PAUSE_S = 0.5
@@ -46,10 +55,10 @@ class OpenAIGenerator:
             self._client = None
 
     def generate(
-        self, requests: Iterable[Request | Infill], params: SamplingParams
+        self, requests: Iterable[Request | Infill | None], params: SamplingParams
     ) -> Iterator[Completion]:
         """See :class:`~trainers.generators.base.Generator`."""
-        yield from self._run((one for one in requests for _ in range(one.n)), params)
+        yield from self._run(one_by_one(requests), params)
 
     def infill(
         self, prefix: str, suffix: str, n: int, params: SamplingParams
@@ -66,7 +75,7 @@ class OpenAIGenerator:
         raise GeneratorError(f"{self.id} cannot score given texts; the vllm backend can")
 
     def _run(
-        self, jobs: Iterator[Request | Infill], params: SamplingParams
+        self, jobs: Iterator[Request | Infill | None], params: SamplingParams
     ) -> Iterator[Completion]:
         """Complete requests, one sample each, some at a time."""
         with ThreadPoolExecutor(self._parallel) as pool:
@@ -75,12 +84,15 @@ class OpenAIGenerator:
             try:
                 while more or flying:
                     while more and len(flying) < self._parallel:
-                        job = next(jobs, None)
-                        more = job is not None
-                        if job is not None:
+                        job = next(jobs, END)
+                        if job is None:
+                            break
+                        if isinstance(job, str):
+                            more = False
+                        else:
                             own, (path, body) = job.params or params, _asked(job)
                             count += 1
-                            seed = (params.seed * 1_000_003 + count) % 2**31
+                            seed = seed_of(job, params, count)
                             asked = {**body, **self._settings(own), "seed": seed}
                             flying.add(
                                 pool.submit(self._complete, path, job.key, asked, own.pieces)
