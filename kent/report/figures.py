@@ -35,12 +35,16 @@ class Plot:
 
 @dataclass(frozen=True)
 class StageView:
-    """How a stage is shown. The first plot is drawn large; ``plotted`` figures are only there."""
+    """How a stage is shown. The first plot is drawn large; ``plotted`` figures are only there.
+
+    ``headline`` is the name of the figure that stands for the stage.
+    """
 
     title: str
     figures: tuple[KeyFigure, ...]
     plots: tuple[Plot, ...]
     plotted: tuple[KeyFigure, ...] = ()
+    headline: str = ""
 
     @property
     def key(self) -> tuple[KeyFigure, ...]:
@@ -50,6 +54,7 @@ class StageView:
 
 _CRITIC = StageView(
     title="Critic",
+    headline="gap_closed",
     figures=(
         KeyFigure(
             "baseline_pass1", "Baseline pass@1", "baseline\npass@1", "percent", "up",
@@ -113,6 +118,7 @@ _CRITIC = StageView(
 
 _CODE = StageView(
     title="Code trainer",
+    headline="resolved",
     figures=(
         KeyFigure(
             "file_acc1", "File @1", "file\n@1", "percent", "up",
@@ -162,6 +168,7 @@ _CODE = StageView(
 
 _FRACTAL = StageView(
     title="Fractal coder",
+    headline="python.pass_loop",
     figures=(
         KeyFigure(
             "python.pass1", "Python pass@1", "Python\npass@1", "percent", "up",
@@ -214,14 +221,63 @@ _FRACTAL = StageView(
     ),
 )  # fmt: skip
 
-# A round of its own that measures and trains nothing (`kent benchmark critic`).
-_BENCHMARK = StageView("Benchmark of the critic", _CRITIC.figures, ())
+_CTM = StageView(
+    title="CTM on code repair",
+    headline="fix_accuracy",
+    figures=(
+        KeyFigure(
+            "fix_accuracy", "Bugs fixed", "bugs\nfixed", "percent", "up",
+            "How often all edits of a broken program are right.",
+        ),
+        KeyFigure(
+            "clean_kept", "Sound kept", "sound\nkept", "percent", "up",
+            "How often a program without a bug is left as it is.",
+        ),
+        KeyFigure(
+            "localisation_acc1", "Place found", "place\nfound", "percent", "up",
+            "How often the first place named is one that is to be changed.",
+        ),
+        KeyFigure(
+            "token_accuracy", "Lexemes mended", "lexemes\nmended", "percent", "up",
+            "The share of the lexemes to be changed that are as they should be after the repair; "
+            "copying the input has 0.",
+        ),
+        KeyFigure(
+            "whole_accuracy", "Programs right", "progr.\nright", "percent", "up",
+            "Bugs fixed and sound programs kept, together.",
+        ),
+        KeyFigure(
+            "auroc", "AUROC", "AUROC", "fraction", "up",
+            "How often a program with a bug looks more broken than a sound one; 0.5 is chance.",
+        ),
+        KeyFigure(
+            "ece", "Calibration error", "calibr.\nerror", "fraction", "down",
+            "Expected calibration error of the model's certainty; 0 is perfect.",
+        ),
+    ),
+    plots=(
+        Plot("Programs repaired", ("fix_accuracy", "whole_accuracy", "clean_kept")),
+        Plot("Place and lexemes", ("localisation_acc1", "token_accuracy")),
+        Plot("AUROC", ("auroc",), 0.5, "chance"),
+        Plot("Calibration error (lower is better)", ("ece",)),
+    ),
+)  # fmt: skip
 
+
+def _benchmark(title: str, view: StageView) -> StageView:
+    """A round of its own that measures what a stage does, and trains nothing."""
+    return StageView(title, view.figures, (), headline=view.headline)
+
+
+# In the order of a round, the benchmarks last.
 STAGES: Mapping[str, StageView] = {
     "critic": _CRITIC,
     "fractal": _FRACTAL,
     "code": _CODE,
-    "CriticBenchmark": _BENCHMARK,
+    "ctm": _CTM,
+    "CriticBenchmark": _benchmark("Benchmark of the critic", _CRITIC),
+    "CodeBenchmark": _benchmark("Benchmark of the code trainer", _CODE),
+    "fractal_benchmark": _benchmark("Benchmark of the fractal coder", _FRACTAL),
 }
 
 
