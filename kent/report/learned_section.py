@@ -2,6 +2,7 @@
 
 from html import escape
 
+from kent.report.figures import Unit
 from kent.report.tables import Cell, table
 from kent.report.values import Json
 from kent.report.wording import NOTHING, clean, interval, number, plural
@@ -74,18 +75,17 @@ def _ablation(found: Json | None) -> str:
     body = [
         [
             Cell(name, header=True),
-            *(
-                Cell(number(one["value"], unit), small=_with_n(interval(one, unit), one["n"]))
-                for one, unit in (
-                    (found[key]["median_candidates"], "number"),
-                    (found[key]["resolved"], "percent"),
-                )
-            ),
+            _measured(found[key]["median_candidates"], "number"),
+            _measured(found[key]["resolved"], "percent"),
         ]
         for name, key in (("With constraints", "with"), ("Without", "without"))
-    ]  # fmt: skip
+    ]
     caption = f"What the constraints saved, as the benchmark of round {found['round']} measured it"
     return table(caption, ["Memory", "Median programs to a repair", "Resolved, %"], body)
+
+
+def _measured(figure: Json, unit: Unit) -> Cell:
+    return Cell(number(figure["value"], unit), small=_with_n(interval(figure, unit), figure["n"]))
 
 
 def _with_n(band: str, n: int) -> str:

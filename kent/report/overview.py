@@ -37,7 +37,7 @@ def _tile(document: Json, stage: str) -> str:
     index = summary.stage_names(document).index(stage)
     title = escape(clean(view.title, 60))
     known = summary.headline_figure(document, stage)
-    latest = known and summary.latest(document, stage, known)
+    latest = summary.latest(document, stage, known) if known else None
     if known is None or latest is None:
         status = summary.history(document, stage)[-1][1]["status"]
         body = f'<span class="value quiet">{escape(status)}</span>'

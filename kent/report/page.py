@@ -7,6 +7,7 @@ from kent.report import sections, summary
 from kent.report.figures import view_of
 from kent.report.learned_section import has_learned, learned_section, repairs_section
 from kent.report.overview import overview_section
+from kent.report.resources_section import resources_section
 from kent.report.values import Json
 from kent.report.wording import clean, moment
 
@@ -58,6 +59,7 @@ def _body(document: Json) -> list[str]:
     if document["promotions"]:
         parts.append(sections.promotions_section(document["promotions"]))
     if document["rounds"]:
+        parts.append(resources_section(document["resources"]))
         parts.append(sections.totals_section(document["totals"]))
         parts.append(sections.rounds_section(document))
     return [*parts, "</main>", _footer(document)]
@@ -94,7 +96,7 @@ def _anchors(document: Json) -> list[tuple[str, str]]:
     found += [("learned", "Memory")] if has_learned(document["learned"]) else []
     found += [("repairs", "Repairs")] if document["repairs"] else []
     found += [("promotions", "Promotions")] if document["promotions"] else []
-    return [*found, ("totals", "Totals"), ("rounds", "Rounds")]
+    return [*found, ("resources", "Resources"), ("totals", "Totals"), ("rounds", "Rounds")]
 
 
 def _progress(running: Json) -> str:
