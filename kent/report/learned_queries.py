@@ -39,10 +39,12 @@ WITH pairs AS (
 SELECT * FROM pairs WHERE stage_run_id = (SELECT max(stage_run_id) FROM pairs)
 """
 
+# By its stage first: to look into the metrics of every stage run takes long.
 _ABLATION = """
 SELECT id, round_id, json_extract(metrics, '$.isolated') AS isolated,
        json_extract(metrics, '$.ablation."without constraints"') AS without
-FROM stage_runs WHERE json_extract(metrics, '$.ablation."without constraints"') IS NOT NULL
+FROM stage_runs WHERE stage = 'CodeBenchmark'
+  AND json_extract(metrics, '$.ablation."without constraints"') IS NOT NULL
 ORDER BY id DESC LIMIT 1
 """
 

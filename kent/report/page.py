@@ -1,4 +1,4 @@
-"""The report as one self-contained page: no script, no network, all stored text escaped."""
+"""The report as one self-contained page: no network, all stored text escaped, no script."""
 
 from html import escape
 from importlib.resources import files
@@ -13,6 +13,8 @@ from kent.report.wording import clean, moment
 
 # Nothing may be loaded or run, whatever text a store holds.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+# The live page runs its own script, which asks only the server that it came from.
+LIVE_POLICY = f"{_POLICY}; script-src 'self'; connect-src 'self'"
 
 # The choice of colours is the style's alone: radio buttons that it looks at.
 _THEME = (
@@ -24,16 +26,21 @@ _THEME = (
 )
 
 
-def render_html(document: Json) -> str:
-    """The whole page; it can be saved, mailed and opened without a network."""
+def render_html(document: Json, *, live: bool = False) -> str:
+    """The whole page; it can be saved, mailed and opened without a network.
+
+    A ``live`` one has the script of :mod:`kent.report.serve`, which must be there to serve it.
+    """
+    policy = LIVE_POLICY if live else _POLICY
+    script = '<script src="/live.js" defer></script>\n' if live else ""
     style = files("kent.report").joinpath("page.css").read_text(encoding="utf-8")
     body = "\n".join(_body(document))
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="color-scheme" content="light dark">\n'
-        f"<title>{escape(_title(document))}</title>\n<style>\n{style}</style>\n</head>\n"
+        f"<title>{escape(_title(document))}</title>\n<style>\n{style}</style>\n{script}</head>\n"
         f"<body>\n{body}\n</body>\n</html>\n"
     )
 
@@ -78,7 +85,7 @@ def _header(document: Json) -> str:
         f"<header>{_THEME}<h1>KENT report</h1>"
         f'<p class="when">{moment(document["generated_at"])} UTC</p>'
         f'<p class="state {state}"><span class="lamp" aria-hidden="true"></span>'
-        f"{_coded(summary.running_text(running))}</p>{bar}"
+        f"<span>{_coded(summary.running_text(running))}</span></p>{bar}"
         + (f'<p class="headline">{escape(headline)}</p>' if headline else "")
         + (f'<nav aria-label="Sections">{links}</nav>' if links else "")
         + "</header>"

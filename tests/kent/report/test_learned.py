@@ -60,11 +60,16 @@ def test_the_ablation_is_the_benchmarks(store: Store):
     rate = {"value": 0.5, "low": 0.2, "high": 0.8, "n": 20}
     full = {"median_candidates": figure, "resolved": rate}
     without = {"median_candidates": {**figure, "value": 90.0}, "resolved": rate}
-    add_round(store, isolated=full, ablation={"without constraints": without})
+    round_id = store.open_round(seed=1, config={}, code_version="0").id
+    run = store.begin_stage_run(round_id, "CodeBenchmark", pid=1, pid_start=1.0).id
+    metrics = {"isolated": full, "ablation": {"without constraints": without}}
+    store.end_stage_run(run, "done", metrics=metrics)
     found = build(store)["learned"]["ablation"]
     assert found["with"]["median_candidates"]["value"] == 40.0
     assert found["without"]["median_candidates"]["value"] == 90.0
-    assert found["round"] == 1
+    assert found["round"] == round_id
+    add_learned(store, run)
+    assert "What the constraints saved" in render_html(build(store))
 
 
 def test_a_repair_is_a_diff_without_comments(store: Store):
