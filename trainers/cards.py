@@ -114,24 +114,29 @@ class NvmlCards:
 def open_cards(
     say: Callable[[str], object], environment: Mapping[str, str] = os.environ
 ) -> CardReader:
-    """The reader for this machine; where there is no card ``say`` is told why, once."""
+    """The reader for this machine; ``say`` is told where a card cannot be read later on.
+
+    Where there is none the reader knows why; :func:`in_words` tells it.
+    """
     try:
         import pynvml
     except ImportError:
-        return _without("no card: nvidia-ml-py is not installed", say)
+        return NoCards("no card: nvidia-ml-py is not installed")
     try:
         pynvml.nvmlInit()
         count = pynvml.nvmlDeviceGetCount()
     except pynvml.NVMLError as error:
-        return _without(f"no card: {error}", say)
+        return NoCards(f"no card: {error}")
     if not count:
-        return _without("no card: the driver shows none", say)
+        return NoCards("no card: the driver shows none")
     return NvmlCards(pynvml, environment.get("CUDA_VISIBLE_DEVICES"), say)
 
 
-def _without(reason: str, say: Callable[[str], object]) -> NoCards:
-    say(reason)
-    return NoCards(reason)
+def in_words(reader: CardReader) -> str:
+    """The names of the cards, or why there is none."""
+    if isinstance(reader, NoCards):
+        return reader.reason
+    return ", ".join(card.name for card in reader.cards()) or "no card: none is visible"
 
 
 def is_visible(index: int, uuid: str, visible: str | None) -> bool:

@@ -20,7 +20,7 @@ def open_generator(context: StageContext, cards: CardReader | None = None) -> Ge
     When the engine has ended, the card is looked at until it holds no more than before, so that
     what is trained next finds it free. ``cards`` tells of it; None: whatever this machine has.
     """
-    reader = open_cards(log.debug) if cards is None else cards
+    reader = open_cards(log.warning) if cards is None else cards
     before: dict[int, int] = {}
 
     def register(pid: int, start: float, role: str) -> None:

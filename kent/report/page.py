@@ -65,8 +65,9 @@ def _body(document: Json) -> list[str]:
         parts.append(repairs_section(document["repairs"]))
     if document["promotions"]:
         parts.append(sections.promotions_section(document["promotions"]))
-    if document["rounds"]:
+    if document["resources"]["by_stage"]:
         parts.append(resources_section(document["resources"]))
+    if document["rounds"]:
         parts.append(sections.totals_section(document["totals"]))
         parts.append(sections.rounds_section(document))
     return [*parts, "</main>", _footer(document)]
@@ -103,7 +104,8 @@ def _anchors(document: Json) -> list[tuple[str, str]]:
     found += [("learned", "Memory")] if has_learned(document["learned"]) else []
     found += [("repairs", "Repairs")] if document["repairs"] else []
     found += [("promotions", "Promotions")] if document["promotions"] else []
-    return [*found, ("resources", "Resources"), ("totals", "Totals"), ("rounds", "Rounds")]
+    found += [("resources", "Resources")] if document["resources"]["by_stage"] else []
+    return [*found, ("totals", "Totals"), ("rounds", "Rounds")]
 
 
 def _progress(running: Json) -> str:

@@ -44,12 +44,12 @@ SELECT r.id, r.stage, r.started_at, r.finished_at, r.heartbeat_at, u.cpu_s, u.pe
        json_extract(o.config, '$.cost.per_kwh') AS per_kwh,
        coalesce(json_extract(o.config, '$.cost.currency'), '') AS currency
 FROM stage_runs r JOIN rounds o ON o.id = r.round_id
-LEFT JOIN resource_use u ON u.stage_run_id = r.id ORDER BY r.id
+LEFT JOIN resource_use u ON u.stage_run_id = r.id WHERE r.status <> 'running' ORDER BY r.id
 """
 
 
 def resource_use(store: Store) -> list[Row]:
-    """Each attempt of a stage with what it used, where that was measured, and its round's price."""
+    """Each ended attempt with what it used, where that was measured, and its round's price."""
     return store.query(_RESOURCES)
 
 

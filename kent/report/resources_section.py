@@ -89,7 +89,7 @@ def resources_section(found: Json) -> str:
         '<section id="resources"><h2>Time, memory and cost</h2>'
         + (f'<p class="where">{escape(said)}</p>' if said else "")
         + f'<ul class="bars">{bars}</ul>'
-        + table("What all attempts of each stage used", head, body)
+        + table("What the attempts of each stage used that have ended", head, body)
         + "</section>"
     )
 

@@ -143,6 +143,8 @@ class _Terminal:
         self._console.print(table, width=self._width)
 
     def _resources(self, found: Json) -> None:
+        if not found["by_stage"]:
+            return
         table = self._table("Time, memory and cost")
         table.add_column(self._text("stage"))
         for name in resource_columns(found):
