@@ -52,7 +52,8 @@ def _saved(saved: Json | None) -> str:
     bars = "".join(
         f'<li><span class="label">{name}</span><span class="track"><span class="fill {style}"'
         f' style="width:{100 * saved[key]["programs"] / most:.2f}%"></span></span>'
-        f"<b>{saved[key]['programs']:,}</b><small>{_resolved(saved[key]['resolved'])}</small></li>"
+        f'<span class="amount">{saved[key]["programs"]:,}</span>'
+        f"<small>{_resolved(saved[key]['resolved'])}</small></li>"
         for name, key, style in (("Learned order", "learned", "s1"), ("Untrained order",
                                  "untrained", "s0"))
     )  # fmt: skip

@@ -76,7 +76,8 @@ def resources_section(found: Json) -> str:
     bars = "".join(
         f'<li><span class="label">{escape(clean(view_of(name).title, 40))}</span>'
         f'<span class="track"><span class="fill s1" style="width:{100 * one["hours"] / most:.2f}%">'
-        f"</span></span><b>{one['hours']:,.2f} h</b><small>{escape(_said(one))}</small></li>"
+        f'</span></span><span class="amount">{one["hours"]:,.2f} h</span>'
+        f"<small>{escape(_said(one))}</small></li>"
         for name, one in stages
     )
     head = ["Stage", *resource_columns(found)]
