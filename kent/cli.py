@@ -94,11 +94,32 @@ def round_(app: App, stages: tuple[str, ...]) -> int:
 @cli.command()
 @json_option
 @click.option("--html", type=click.Path(path_type=Path, dir_okay=False), help="Write a page.")
+@click.option("--serve", is_flag=True, help="Serve a live, read-only page until Ctrl-C.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8017,
+    show_default=True,
+    help="With --serve; 0 takes a free one.",
+)
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="With --serve; another address shows the report to whoever reaches it.",
+)
 @pass_app
-def report(app: App, as_json: bool, html: Path | None) -> None:
+def report(app: App, as_json: bool, html: Path | None, serve: bool, port: int, host: str) -> None:
     """Show what got better over the rounds, with intervals."""
     from kent.report import build, render_html
 
+    if serve:
+        from kent.report.serve import ReportServer
+
+        if as_json or html:
+            raise click.UsageError("--serve goes with neither --json nor --html")
+        ReportServer(app.state_dir, host, port).run(lambda url: say(f"the report is at {url}"))
+        return
     if not as_json and not html:
         _print_report(app)
         return

@@ -14,7 +14,13 @@ from kent.config_fields import field_at, is_path
 from kent.config_sources import Layer, find_file, read_environment, read_flags, read_toml
 from kent.errors import ConfigError
 from kent.profiles import PRESETS, Profile
-from kent.service_settings import AlertsConfig, BackupConfig, RetentionConfig
+from kent.service_settings import (
+    AlertsConfig,
+    BackupConfig,
+    CardConfig,
+    CostConfig,
+    RetentionConfig,
+)
 from kent.stages import STAGES, is_stage_name
 from trainers.config import TrainerSettings
 from trainers.section import Section
@@ -87,6 +93,8 @@ class KentConfig(TrainerSettings):
     stages: StagesConfig = Field(default_factory=StagesConfig)
     retention: RetentionConfig = Field(default_factory=RetentionConfig)
     backup: BackupConfig = Field(default_factory=BackupConfig)
+    card: CardConfig = Field(default_factory=CardConfig)
+    cost: CostConfig = Field(default_factory=CostConfig)
     # An address can be a secret: it goes neither into the store nor to a stage's process.
     alerts: AlertsConfig = Field(default_factory=AlertsConfig, exclude=True)
 
@@ -127,7 +135,9 @@ def stored_config(document: Mapping[str, Any], current: KentConfig) -> KentConfi
     results is the round's. Raises ConfigError where the document is of another version of KENT.
     """
     mine = current.model_dump(mode="json")
-    keep = ("state_dir", "weights_dir", "daemon", "cluster", "retention", "backup")
+    keep = (
+        "state_dir", "weights_dir", "daemon", "cluster", "retention", "backup", "card", "cost"
+    )  # fmt: skip
     merged = {**document, **{name: mine[name] for name in keep}}
     merged["tasks"] = {**merged.get("tasks", {}), "data_dir": mine["tasks"]["data_dir"]}
     try:

@@ -30,6 +30,7 @@ from memory.errors import StoreError, StoreUnavailable
 from memory.files import PASSING
 from memory.records import RoundRow, StageRunRow
 from memory.store import Store
+from trainers.cards import CardReader, in_words, open_cards
 
 _POLL_S = 0.2
 _LOOK_BACK = 10  # rounds; the pause after failures is at its longest by then
@@ -44,6 +45,7 @@ class _Life:
     instance: Instance
     stop: StopRequest
     notifier: Notifier
+    cards: CardReader
 
 
 class Daemon:
@@ -201,7 +203,7 @@ def _run(config: KentConfig, life: _Life, show: Watcher) -> RoundOutcome:
         show(row)
         life.notifier.watch(row)
 
-    return run_round(life.store, config, life.stop, watch, life.notifier.alive)
+    return run_round(life.store, config, life.stop, watch, life.notifier.alive, life.cards)
 
 
 @contextmanager
@@ -220,8 +222,10 @@ def _opened(config: KentConfig, role: Role, *, quiet: bool) -> Iterator[_Life]:
                 end_earlier_life(store, limits.kill_grace_s)
                 instance.ready()
                 notifier.ready()
-                log.info("ready: %s, profile %s", config.state_dir, config.profile)
-                yield _Life(store, instance, stop, notifier)
+                cards = open_cards(log.warning)
+                here = (config.state_dir, config.profile, in_words(cards))
+                log.info("ready: %s, profile %s, %s", *here)
+                yield _Life(store, instance, stop, notifier, cards)
         except (KentError, StoreError) as error:
             log.error("%s", error)
             raise

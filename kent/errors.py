@@ -5,6 +5,7 @@ KentError
 ├── PromotionError   a version cannot become champion
 ├── RemoteError      a rented machine cannot be had, reached or given back
 ├── ExportError      what is to be exported is not there, or its file is in the way
+├── ServeError       the live page cannot be served at that address
 └── DaemonError      it cannot start, stop or be reached
     └── AlreadyRunning   another process holds the state directory
 """
@@ -34,6 +35,10 @@ class PromotionError(KentError):
 
 class ExportError(KentError):
     """What is to be exported is not there, or cannot be written as asked."""
+
+
+class ServeError(KentError):
+    """The live page cannot be served at that address or port."""
 
 
 class RemoteError(KentError):

@@ -4,9 +4,11 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from kent.backups import is_due, make_backup
+from kent.card_check import why_not_free
 from kent.champions import replace_damaged
 from kent.config import KentConfig, stored_config
 from kent.disk import require_space
@@ -23,6 +25,7 @@ from kent.version import code_version
 from memory.errors import StoreError
 from memory.records import RoundRow, StageRunRow
 from memory.store import Store
+from trainers.cards import CardReader, NoCards
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,7 @@ def run_round(
     stop: StopRequest,
     watch: Watcher = lambda row: None,
     alive: Callable[[], object] = lambda: None,
+    cards: CardReader | None = None,
 ) -> RoundOutcome:
     """Run the round that was cut, or a new one; each unit of work that is done stays done.
 
@@ -56,7 +60,9 @@ def run_round(
         stop: asked between and within the stages.
         watch: shown each look at a stage's row.
         alive: called every now and then, so that a watchdog sees that this process goes on.
+        cards: tells of the cards; None: there is none.
     """
+    cards = cards or NoCards()
     round_row = store.open_round(
         seed=config.seed + store.round_count(),
         config=config.model_dump(mode="json"),
@@ -65,8 +71,9 @@ def run_round(
     config = _settings_of(round_row, config, store)
     try:
         for stage in config.stages.enabled:
-            supervisor = Supervisor(store, config, stop, watch, alive)
-            if not _run_stage(store, config, stop, supervisor, round_row, stage):
+            supervisor = Supervisor(store, config, stop, watch, alive, cards)
+            prepare = partial(_prepare, store, config, cards)
+            if not _run_stage(store, config, stop, supervisor, prepare, round_row, stage):
                 log.info("round %d stopped; it goes on where it was", round_row.id)
                 return RoundOutcome(round_row.id, "stopped")
     except _Blocked as blocked:
@@ -149,6 +156,7 @@ def _run_stage(
     config: KentConfig,
     stop: StopRequest,
     supervisor: Supervisor,
+    prepare: Callable[[], None],
     round_row: RoundRow,
     stage: str,
 ) -> bool:
@@ -165,7 +173,7 @@ def _run_stage(
             return True
         if stop.halting:
             return False
-        _prepare(store, config)
+        prepare()
         log.info("round %d, %s, attempt %d%s", round_row.id, name, len(runs) + 1,
                  "" if scale == 1 else f" with {scale:g} of the batch")  # fmt: skip
         run = supervisor.run(stage, round_row.id, round_row.seed, scale)
@@ -174,11 +182,11 @@ def _run_stage(
             raise _Blocked(f"{name}: {run.error}")
 
 
-def _prepare(store: Store, config: KentConfig) -> None:
-    """What every attempt wants to find: space, champions that are sound, a recent backup.
+def _prepare(store: Store, config: KentConfig, cards: CardReader) -> None:
+    """What every attempt wants: space, a free card, champions that are sound, a recent backup.
 
     Raises:
-        _Blocked: there is not enough space, also after what retention gave back.
+        _Blocked: not enough space, also after what retention gave back; or the card is held.
     """
     try:
         require_space(config.state_dir, config.daemon.min_free_gb)
@@ -189,6 +197,8 @@ def _prepare(store: Store, config: KentConfig) -> None:
             require_space(config.state_dir, config.daemon.min_free_gb)
         except DaemonError as error:
             raise _Blocked(str(error)) from error
+    if held := why_not_free(cards, config.card):
+        raise _Blocked(held)
     for said in replace_damaged(store):
         log.error("damaged champion: %s", said)
     _back_up(store, config)

@@ -1,4 +1,4 @@
-"""The sections of ``kent.toml`` that keep a daemon going for weeks: retention, backups, alerts."""
+"""The sections of ``kent.toml`` that keep a daemon going for weeks, and say what it costs."""
 
 from pydantic import Field, field_validator
 
@@ -22,6 +22,23 @@ class BackupConfig(Section):
 
     every_hours: float = Field(24, ge=0, le=8760, description="0: the daemon makes none")
     keep: int = Field(7, ge=1, le=1000, description="newest copies that stay")
+
+
+class CardConfig(Section):
+    """Whether a stage waits for the card; none is looked for where NVML shows none."""
+
+    check: bool = Field(True, description="false: a stage begins whoever holds the card")
+    min_free_share: float = Field(
+        0.9, ge=0, le=1, description="of each card's memory, before a stage begins"
+    )
+
+
+class CostConfig(Section):
+    """What the machine costs; a round counts at the price that stood when it began."""
+
+    per_hour: float = Field(0.0, ge=0, le=1_000_000, description="of a stage's wall time; 0: none")
+    per_kwh: float = Field(0.0, ge=0, le=1000, description="of the card's energy; 0: none")
+    currency: str = Field("USD", min_length=1, max_length=8, description="what prices are in")
 
 
 class AlertsConfig(Section):

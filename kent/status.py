@@ -15,6 +15,7 @@ from kent.disk import free_bytes, in_words, used_bytes
 from kent.instance import Holder, read_holder
 from kent.pause import is_paused
 from kent.progress import duration, read_pace
+from kent.usage import in_line, used_by_round
 from kent.version import package_version
 
 _ROUND = "SELECT id, status, started_at, finished_at FROM rounds ORDER BY id DESC LIMIT 1"
@@ -74,7 +75,8 @@ def _ended(holder: Holder | None) -> dict[str, Any] | None:
 def _from_database(path: Path, now: float) -> dict[str, Any]:
     """Round, stage, last error and counts; a database that cannot be read says why."""
     empty: dict[str, Any] = {
-        "round": None, "stage": None, "to_come": [], "rounds": {}, "last_error": None
+        "round": None, "stage": None, "to_come": [], "used": None, "rounds": {},
+        "last_error": None,
     }  # fmt: skip
     if not path.exists():
         return empty
@@ -87,6 +89,7 @@ def _from_database(path: Path, now: float) -> dict[str, Any]:
             stages = connection.execute(_STAGE, (current["id"],)).fetchall() if current else []
             to_come = _to_come(connection, current["id"]) if current else []
             errors = connection.execute(_ERROR).fetchall()
+            used = used_by_round(connection, current["id"]) if current else None
             counts = connection.execute(_COUNTS).fetchall()
     except sqlite3.Error as error:
         return {**empty, "last_error": {"at": now, "kind": "store", "message": f"{path}: {error}"}}
@@ -94,6 +97,7 @@ def _from_database(path: Path, now: float) -> dict[str, Any]:
         "round": current,
         "stage": dict(stages[0]) if stages else None,
         "to_come": to_come if current and current["status"] == "running" else [],
+        "used": used,
         "rounds": {row["status"]: row["n"] for row in counts},
         "last_error": dict(errors[0]) if errors else None,
     }
@@ -127,6 +131,8 @@ def in_lines(document: dict[str, Any]) -> list[str]:
         lines.append(f"round {current['id']}: {current['status']}")
     if stage := document["stage"]:
         lines += _stage_lines(stage)
+    if used := document["used"]:
+        lines.append(in_line(used))
     lines.append(f"next: {_what_next(document)}")
     if error := document["last_error"]:
         lines.append(f"last error: {_clock(error['at'])} {error['message']}")

@@ -22,11 +22,13 @@ from kent.processes import (
     reap_adopted,
     start_time,
 )
+from kent.resource_meter import ResourceMeter
 from kent.stage_process import EXIT_STOPPED, EXIT_UNAVAILABLE, Failure, Job
 from kent.stages import short_name
 from kent.stop import StopRequest
 from memory.records import StageRunRow
 from memory.store import Store
+from trainers.cards import CardReader, NoCards
 
 POLL_S = 0.1
 _LOOK_S = 0.5  # between two looks at the heartbeat
@@ -54,8 +56,10 @@ class Supervisor:
         stop: StopRequest,
         watch: Watcher,
         alive: Callable[[], object] = lambda: None,
+        cards: CardReader | None = None,
     ) -> None:
         """``watch`` is shown each look at the row, ``alive`` is called about twice a second."""
+        self._cards = cards or NoCards()
         self._store = store
         self._config = config
         self._limits: DaemonConfig = config.daemon
@@ -82,6 +86,7 @@ class Supervisor:
         )
         path = log_path(self._config.state_dir, name)
         older = {child.pid for child in psutil.Process().children()}
+        meter = ResourceMeter(self._cards)
         with path.open("ab") as output:
             output.write(f"=== round {round_id}, {name}, attempt {row.attempt}\n".encode())
             output.flush()
@@ -89,13 +94,19 @@ class Supervisor:
         try:
             self._store.set_stage_process(row.id, child.pid, start_time(child.pid) or 0.0)
             _tell(child, job)
-            ending = self._until_ended(child, row, older)
+            ending = self._until_ended(child, row, older, meter)
         finally:
             self._clean_up(child, older)
-        return self._record(row, ending)
+        ended = self._record(row, ending)
+        self._store.add_resource_use(meter.result(row.id))
+        return ended
 
     def _until_ended(
-        self, child: "subprocess.Popen[bytes]", row: StageRunRow, older: set[int]
+        self,
+        child: "subprocess.Popen[bytes]",
+        row: StageRunRow,
+        older: set[int],
+        meter: ResourceMeter,
     ) -> Ending | None:
         """Watch the child; how it ended, None where its own record is to be trusted."""
         started = looked = time.monotonic()
@@ -114,6 +125,7 @@ class Supervisor:
             if now - looked >= _LOOK_S:
                 looked = now
                 self._alive()
+                meter.look(child.pid)
                 rotate_stage_logs(
                     self._config.state_dir,
                     max_mb=self._limits.log_max_mb,

@@ -188,6 +188,23 @@ class StageRunRow:
 
 
 @dataclass(frozen=True)
+class ResourceRow:
+    """What a stage run used: seconds, MiB, and of the card busy seconds, MiB and joules.
+
+    The card's figures are None without one, and where it does not tell them.
+    """
+
+    stage_run_id: int
+    wall_s: float
+    cpu_s: float
+    peak_memory_mb: float | None = None
+    card: str | None = None
+    card_busy_s: float | None = None
+    card_peak_memory_mb: float | None = None
+    card_energy_j: float | None = None
+
+
+@dataclass(frozen=True)
 class RoundRow:
     """One pass over the stages that are due. ``status``: running, done or failed."""
 

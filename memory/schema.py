@@ -2,7 +2,7 @@
 
 import sqlite3
 
-from memory import schema_acts, schema_loops, schema_repair
+from memory import schema_acts, schema_loops, schema_repair, schema_resources
 from memory.sqlite import Database, Migrations
 
 migrations = Migrations("kent")
@@ -228,6 +228,13 @@ def m006_loops(db: Database) -> None:
 def m007_acts_of_the_daemon(db: Database) -> None:
     """The daemon may go back to a champion's predecessor, and the record says that it did."""
     for statement in _statements(schema_acts.TABLES):
+        db.execute(statement)
+
+
+@migrations()
+def m008_resources(db: Database) -> None:
+    """What stage runs used: CPU and wall seconds, peak memory, the card's time and energy."""
+    for statement in _statements(schema_resources.TABLES):
         db.execute(statement)
 
 

@@ -31,6 +31,7 @@ from memory.problems import Problems
 from memory.repair_loops import RepairLoops
 from memory.repair_pairs import RepairPairs
 from memory.repairs import Repairs
+from memory.resources import Resources
 from memory.retention import Retention
 from memory.rounds import Rounds
 from memory.samples import Samples
@@ -58,6 +59,7 @@ class Store(
     Observations,
     Repairs,
     SweTasks,
+    Resources,
     Retention,
 ):
     """Everything that KENT remembers in rows.

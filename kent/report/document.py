@@ -5,6 +5,9 @@ from typing import Any
 
 from kent.report import queries
 from kent.report.change import changes
+from kent.report.learned import learned
+from kent.report.repairs import repairs
+from kent.report.resources import resources
 from kent.report.stages import run_seconds, stages_of_rounds
 from kent.report.values import Json, figure, json_object
 from memory.store import Store
@@ -34,6 +37,9 @@ def build(store: Store, *, now: float | None = None) -> Json:
         "promotions": [_promotion(row) for row in queries.promotions(store)],
         "change": changes(store, rounds),
         "totals": _totals(store, rounds, runs),
+        "resources": resources(store),
+        "learned": learned(store),
+        "repairs": repairs(store),
         "running": _running(rounds, runs, at),
     }
 

@@ -35,12 +35,16 @@ class Plot:
 
 @dataclass(frozen=True)
 class StageView:
-    """How a stage is shown. The first plot is drawn large; ``plotted`` figures are only there."""
+    """How a stage is shown. The first plot is drawn large; ``plotted`` figures are only there.
+
+    ``headline`` is the name of the figure that stands for the stage.
+    """
 
     title: str
     figures: tuple[KeyFigure, ...]
     plots: tuple[Plot, ...]
     plotted: tuple[KeyFigure, ...] = ()
+    headline: str = ""
 
     @property
     def key(self) -> tuple[KeyFigure, ...]:
@@ -50,6 +54,7 @@ class StageView:
 
 _CRITIC = StageView(
     title="Critic",
+    headline="gap_closed",
     figures=(
         KeyFigure(
             "baseline_pass1", "Baseline pass@1", "baseline\npass@1", "percent", "up",
@@ -113,6 +118,7 @@ _CRITIC = StageView(
 
 _CODE = StageView(
     title="Code trainer",
+    headline="resolved",
     figures=(
         KeyFigure(
             "file_acc1", "File @1", "file\n@1", "percent", "up",
@@ -162,6 +168,7 @@ _CODE = StageView(
 
 _FRACTAL = StageView(
     title="Fractal coder",
+    headline="python.pass_loop",
     figures=(
         KeyFigure(
             "python.pass1", "Python pass@1", "Python\npass@1", "percent", "up",
@@ -216,6 +223,7 @@ _FRACTAL = StageView(
 
 _CTM = StageView(
     title="CTM code repair",
+    headline="fix_accuracy",
     figures=(
         KeyFigure(
             "fix_accuracy", "Bugs repaired", "bugs\nrepaired", "percent", "up",
@@ -268,15 +276,21 @@ _CTM = StageView(
     ),
 )  # fmt: skip
 
-# A round of its own that measures and trains nothing (`kent benchmark critic`).
-_BENCHMARK = StageView("Benchmark of the critic", _CRITIC.figures, ())
 
+def _benchmark(title: str, view: StageView) -> StageView:
+    """A round of its own that measures what a stage does, and trains nothing."""
+    return StageView(title, view.figures, (), headline=view.headline)
+
+
+# In the order of a round, the benchmarks last.
 STAGES: Mapping[str, StageView] = {
     "critic": _CRITIC,
     "fractal": _FRACTAL,
     "code": _CODE,
     "ctm": _CTM,
-    "CriticBenchmark": _BENCHMARK,
+    "CriticBenchmark": _benchmark("Benchmark of the critic", _CRITIC),
+    "CodeBenchmark": _benchmark("Benchmark of the code trainer", _CODE),
+    "fractal_benchmark": _benchmark("Benchmark of the fractal coder", _FRACTAL),
 }
 
 

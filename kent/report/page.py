@@ -1,27 +1,46 @@
-"""The report as one self-contained page: no script, no network, all stored text escaped."""
+"""The report as one self-contained page: no network, all stored text escaped, no script."""
 
 from html import escape
 from importlib.resources import files
 
 from kent.report import sections, summary
 from kent.report.figures import view_of
+from kent.report.learned_section import has_learned, learned_section, repairs_section
+from kent.report.overview import overview_section
+from kent.report.resources_section import resources_section
 from kent.report.values import Json
 from kent.report.wording import clean, moment
 
 # Nothing may be loaded or run, whatever text a store holds.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+# The live page runs its own script, which asks only the server that it came from.
+LIVE_POLICY = f"{_POLICY}; script-src 'self'; connect-src 'self'"
+
+# The choice of colours is the style's alone: radio buttons that it looks at.
+_THEME = (
+    '<fieldset class="theme"><legend>Colours</legend>'
+    '<input type="radio" name="theme" id="theme-auto" checked><label for="theme-auto">Auto</label>'
+    '<input type="radio" name="theme" id="theme-light"><label for="theme-light">Light</label>'
+    '<input type="radio" name="theme" id="theme-dark"><label for="theme-dark">Dark</label>'
+    "</fieldset>"
+)
 
 
-def render_html(document: Json) -> str:
-    """The whole page; it can be saved, mailed and opened without a network."""
+def render_html(document: Json, *, live: bool = False) -> str:
+    """The whole page; it can be saved, mailed and opened without a network.
+
+    A ``live`` one has the script of :mod:`kent.report.serve`, which must be there to serve it.
+    """
+    policy = LIVE_POLICY if live else _POLICY
+    script = '<script src="/live.js" defer></script>\n' if live else ""
     style = files("kent.report").joinpath("page.css").read_text(encoding="utf-8")
     body = "\n".join(_body(document))
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="color-scheme" content="light dark">\n'
-        f"<title>{escape(_title(document))}</title>\n<style>\n{style}</style>\n</head>\n"
+        f"<title>{escape(_title(document))}</title>\n<style>\n{style}</style>\n{script}</head>\n"
         f"<body>\n{body}\n</body>\n</html>\n"
     )
 
@@ -36,10 +55,18 @@ def _body(document: Json) -> list[str]:
     parts = [_header(document), "<main>"]
     if not document["rounds"]:
         parts.append(f'<p class="empty">{_coded(summary.EMPTY)}</p>')
+    else:
+        parts.append(overview_section(document))
     for stage in stages:
         parts.append(sections.stage_section(document, stage))
+    if has_learned(document["learned"]):
+        parts.append(learned_section(document["learned"]))
+    if document["repairs"]:
+        parts.append(repairs_section(document["repairs"]))
     if document["promotions"]:
         parts.append(sections.promotions_section(document["promotions"]))
+    if document["resources"]["by_stage"]:
+        parts.append(resources_section(document["resources"]))
     if document["rounds"]:
         parts.append(sections.totals_section(document["totals"]))
         parts.append(sections.rounds_section(document))
@@ -52,21 +79,33 @@ def _header(document: Json) -> str:
     state = "live" if live else "stale" if running else "idle"
     headline = summary.headline(document)
     links = "".join(
-        f'<a href="#stage-{index}">{escape(clean(view_of(stage).title, 40))}</a>'
-        for index, stage in enumerate(summary.stage_names(document))
+        f'<a href="#{anchor}">{escape(text)}</a>' for anchor, text in _anchors(document)
     )
-    links += '<a href="#promotions">Promotions</a>' if document["promotions"] else ""
-    links += '<a href="#totals">Totals</a><a href="#rounds">Rounds</a>' if links else ""
     bar = _progress(running) if running else ""
     return (
-        f"<header><h1>KENT report</h1>"
+        f"<header>{_THEME}<h1>KENT report</h1>"
         f'<p class="when">{moment(document["generated_at"])} UTC</p>'
         f'<p class="state {state}"><span class="lamp" aria-hidden="true"></span>'
-        f"{_coded(summary.running_text(running))}</p>{bar}"
+        f"<span>{_coded(summary.running_text(running))}</span></p>{bar}"
         + (f'<p class="headline">{escape(headline)}</p>' if headline else "")
         + (f'<nav aria-label="Sections">{links}</nav>' if links else "")
         + "</header>"
     )
+
+
+def _anchors(document: Json) -> list[tuple[str, str]]:
+    """The sections to jump to."""
+    if not document["rounds"]:
+        return []
+    found = [
+        (f"stage-{index}", clean(view_of(stage).title, 40))
+        for index, stage in enumerate(summary.stage_names(document))
+    ]
+    found += [("learned", "Memory")] if has_learned(document["learned"]) else []
+    found += [("repairs", "Repairs")] if document["repairs"] else []
+    found += [("promotions", "Promotions")] if document["promotions"] else []
+    found += [("resources", "Resources")] if document["resources"]["by_stage"] else []
+    return [*found, ("totals", "Totals"), ("rounds", "Rounds")]
 
 
 def _progress(running: Json) -> str:

@@ -1,21 +1,27 @@
 """Which lines, bands and marks of the document go into each plot of the page."""
 
 from html import escape
+from typing import Literal
 
 from kent.report import summary
 from kent.report.figures import KeyFigure, Plot, StageView
+from kent.report.forest import Row, forest
 from kent.report.svg import Drawing, Mark, Point, Series, line_plot
 from kent.report.values import Json
 from kent.report.wording import change, clean, interval, number
 
 _WIDE, _NARROW = (1080, 340), (400, 270)
+_WIDTH = {"broad": 720, "large": _WIDE[0]}  # over two or all of the three columns
+_MOST = 6  # plots; a stage without a view of its own can have any number of figures
 
 
 def stage_plots(document: Json, stage: str, view: StageView) -> list[str]:
     """The stage's plots as figure elements; the first is drawn large where there is room."""
+    if measured_rounds(document, stage, view) <= 1:
+        return _one_round(document, stage, view)
     marks = _marks(document, stage)
     shown: list[str] = []
-    for plot in view.plots:
+    for plot in view.plots[:_MOST]:
         drawing = _drawing(document, stage, view, plot, marks, f"{_slug(stage)}{len(shown)}")
         if any(line.points for line in drawing.series):
             shown.append(_large(drawing) if not shown and len(view.plots) > 1 else _small(drawing))
@@ -42,6 +48,41 @@ def _analysis(document: Json, stage: str) -> list[str]:
 
 def _spoken(name: str) -> str:
     return name.replace("_", " ").capitalize()
+
+
+def measured_rounds(document: Json, stage: str, view: StageView) -> int:
+    """In how many rounds any of the figures that are drawn was measured."""
+    names = {name for plot in view.plots for name in plot.figures}
+    return sum(
+        any((entry.get(name) or {}).get("value") is not None for name in names)
+        for _, entry in summary.history(document, stage)
+    )
+
+
+def _one_round(document: Json, stage: str, view: StageView) -> list[str]:
+    """Every percentage with its interval on one axis; a line would have one point."""
+    names = dict.fromkeys(name for plot in view.plots for name in plot.figures)
+    known = {figure.name: figure for figure in (*view.figures, *view.plotted)}
+    rows = [
+        Row(
+            clean(known[name].label, 40), found["value"], found["low"], found["high"],
+            told(found, known[name]),
+        )
+        for name in names
+        if known[name].unit == "percent" and (found := summary.latest(document, stage, known[name]))
+    ]  # fmt: skip
+    curve = _reliability(document, stage)
+    shown = [_forest(_slug(stage), rows, "broad" if curve else "large")] if rows else []
+    return [*shown, _small(curve)] if curve else shown
+
+
+def _forest(key: str, rows: list[Row], shape: Literal["broad", "large"]) -> str:
+    title = "Measured in one round so far, with 95 % intervals"
+    return (
+        f'<figure class="{shape}"><figcaption>{title}</figcaption>'
+        f'<div class="wide">{forest(key + "f", title, rows, _WIDTH[shape])}</div>'
+        f'<div class="narrow">{forest(key + "fn", title, rows, _NARROW[0])}</div></figure>'
+    )
 
 
 def _large(drawing: Drawing) -> str:

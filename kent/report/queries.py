@@ -37,6 +37,22 @@ SELECT id, kind, version, status, stale, generator_id, code_version FROM models 
 """
 
 
+_RESOURCES = """
+SELECT r.id, r.stage, r.started_at, r.finished_at, r.heartbeat_at, u.cpu_s, u.peak_memory_mb,
+       u.card, u.card_busy_s, u.card_peak_memory_mb, u.card_energy_j,
+       json_extract(o.config, '$.cost.per_hour') AS per_hour,
+       json_extract(o.config, '$.cost.per_kwh') AS per_kwh,
+       coalesce(json_extract(o.config, '$.cost.currency'), '') AS currency
+FROM stage_runs r JOIN rounds o ON o.id = r.round_id
+LEFT JOIN resource_use u ON u.stage_run_id = r.id WHERE r.status <> 'running' ORDER BY r.id
+"""
+
+
+def resource_use(store: Store) -> list[Row]:
+    """Each ended attempt with what it used, where that was measured, and its round's price."""
+    return store.query(_RESOURCES)
+
+
 def rounds(store: Store) -> list[Row]:
     """All rounds, oldest first, with the profile out of their configuration."""
     return store.query(_ROUNDS)

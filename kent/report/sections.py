@@ -3,10 +3,10 @@
 from html import escape
 
 from kent.report import summary
+from kent.report.cards import cards, direction
 from kent.report.change import UNPAIRED
 from kent.report.figures import KeyFigure, StageView
-from kent.report.plots import stage_plots
-from kent.report.svg import spark
+from kent.report.plots import measured_rounds, stage_plots
 from kent.report.tables import Cell, table
 from kent.report.values import Json
 from kent.report.wording import NOTHING, change, clean, duration, interval, moment, number
@@ -23,73 +23,51 @@ def stage_section(document: Json, stage: str) -> str:
     parts = [
         f'<section id="stage-{index}"><h2>{escape(clean(view.title, 60))}</h2>',
         f'<p class="where">Measured on test problems: {escape(where)}</p>' if where else "",
-        _cards(document, stage, view),
-        f'<div class="plots">{"".join(stage_plots(document, stage, view))}</div>',
+        cards(document, stage, view),
+        _plots(stage_plots(document, stage, view)),
         _marks_key(document, stage),
         _figures_table(view, rows),
         _problems(rows),
         _change_table(document, stage, view),
-        _meanings(view),
+        _meanings(view, rows),
         "</section>",
     ]
     return "\n".join(part for part in parts if part)
 
 
-def _cards(document: Json, stage: str, view: StageView) -> str:
-    cards = "".join(_card(document, stage, known) for known in view.key)
-    return f'<ul class="cards">{cards}</ul>'
-
-
-def _card(document: Json, stage: str, known: KeyFigure) -> str:
-    latest = summary.latest(document, stage, known)
-    if latest is None:
-        return ""
-    unit = '<span class="unit"> %</span>' if known.unit == "percent" else ""
-    values = [f["value"] for f in summary.series(document, stage, known.name)]
-    band = interval(latest, known.unit) or "no interval"
-    difference = document["change"].get(stage, {}).get(known.name, {}).get("since_first")
-    moved = ""
-    if difference is not None and difference["value"] is not None:
-        told = f"{change(difference['value'], known.unit)} since round {difference['from_round']}"
-        moved = f'<span class="moved {_direction(difference, known)}">{told}</span>'
-    return (
-        f'<li><span class="label">{escape(clean(known.label, 40))}</span>'
-        f'<span class="value">{number(latest["value"], known.unit)}{unit}</span>'
-        f'<span class="band">{band}</span><span class="band">n = {latest["n"]:,}</span>'
-        f"{moved}{spark(values)}</li>"
-    )
-
-
-def _direction(difference: Json, known: KeyFigure) -> str:
-    """``better`` or ``worse`` only where a paired interval excludes no change."""
-    low, high = difference["low"], difference["high"]
-    if low is None or high is None or low <= 0 <= high or known.better == "none":
-        return "unsure"
-    return "better" if (low > 0) == (known.better == "up") else "worse"
+def _plots(figures: list[str]) -> str:
+    return f'<div class="plots">{"".join(figures)}</div>' if figures else ""
 
 
 def _marks_key(document: Json, stage: str) -> str:
-    if not any(row["stage"] == stage for row in document["promotions"]):
+    drawn = measured_rounds(document, stage, summary.stage_view(document, stage)) > 1
+    if not drawn or not any(row["stage"] == stage for row in document["promotions"]):
         return ""
     return (
-        '<p class="key"><span class="tri promoted" aria-hidden="true">▼</span> a candidate was '
-        'promoted <span class="tri kept" aria-hidden="true">▽</span> the champion was kept; '
-        "bands are 95 % intervals.</p>"
+        '<p class="key"><span class="with"><span class="tri promoted" aria-hidden="true">▼</span>a '
+        'candidate was promoted</span><span class="with"><span class="tri kept" aria-hidden="true">'
+        "▽</span>the champion was kept</span>bands are 95 % intervals</p>"
     )
 
 
 def _figures_table(view: StageView, rows: list[tuple[Json, Json]]) -> str:
-    head = ["Round", *(_with_unit(known) for known in view.figures), "Time", "Status"]
+    shown = [known for known in view.figures if _measured(known, rows)]
+    head = ["Round", *(_with_unit(known) for known in shown), "Time", "Status"]
     body = []
     for row, entry in reversed(rows):
         cells = [Cell(str(row["id"]), header=True)]
-        cells += [_figure_cell(entry.get(known.name), known) for known in view.figures]
+        cells += [_figure_cell(entry.get(known.name), known) for known in shown]
         cells += [
             Cell(duration(entry["seconds"])),
             Cell(entry["status"], style=f"status {entry['status']}"),
         ]
         body.append(cells)
     return table("Figures by round, the latest first", head, body)
+
+
+def _measured(known: KeyFigure, rows: list[tuple[Json, Json]]) -> bool:
+    found = (entry.get(known.name) for _, entry in rows)
+    return any(figure is not None and figure["value"] is not None for figure in found)
 
 
 def _with_unit(known: KeyFigure) -> str:
@@ -104,9 +82,18 @@ def _figure_cell(figure: Json | None, known: KeyFigure) -> Cell:
 
 def _problems(rows: list[tuple[Json, Json]]) -> str:
     """Why stages did not end well, the latest first."""
-    told = [(row["id"], summary.problem_text(entry)) for row, entry in reversed(rows)]
-    items = "".join(f"<li>Round {round_id} {escape(text)}</li>" for round_id, text in told if text)
+    told = [(row["id"], entry, summary.problem_text(entry)) for row, entry in reversed(rows)]
+    items = "".join(
+        f'<li class="{_weight(entry)}">Round {round_id} {escape(text)}</li>'
+        for round_id, entry, text in told
+        if text
+    )
     return f'<ul class="problems">{items}</ul>' if items else ""
+
+
+def _weight(entry: Json) -> str:
+    """A note weighs less than a failure."""
+    return "note" if entry["status"] in ("done", "running", "skipped") else entry["status"]
 
 
 def _change_table(document: Json, stage: str, view: StageView) -> str:
@@ -114,10 +101,14 @@ def _change_table(document: Json, stage: str, view: StageView) -> str:
     for known in view.key:
         found = document["change"].get(stage, {}).get(known.name, {})
         latest = summary.latest(document, stage, known)
-        now = Cell(NOTHING) if latest is None else _figure_cell(latest, known)
+        if latest is None:
+            continue
+        now = _figure_cell(latest, known)
         name = Cell(clean(known.label, 40), header=True)
         first, last = (_change_cell(found.get(key), known) for key in ("since_first", "since_last"))
         body.append([name, now, first, last])
+    if not any(cell.text != NOTHING for row in body for cell in row[2:]):
+        return ""  # one round: there is nothing to compare with, and the cards say what is now
     head = ["Figure", "Now", "Since the first round", "Since the round before"]
     return table("Change, in points where a figure is a percentage", head, body)
 
@@ -135,15 +126,15 @@ def _change_cell(difference: Json | None, known: KeyFigure) -> Cell:
         else f"not comparable: {difference['note']}"
     )
     return Cell(
-        change(difference["value"], known.unit), small=small, style=_direction(difference, known)
+        change(difference["value"], known.unit), small=small, style=direction(difference, known)
     )
 
 
-def _meanings(view: StageView) -> str:
+def _meanings(view: StageView, rows: list[tuple[Json, Json]]) -> str:
     entries = "".join(
         f"<dt>{escape(clean(known.label, 40))}</dt><dd>{escape(known.meaning)}</dd>"
         for known in view.figures
-        if known.meaning
+        if known.meaning and _measured(known, rows)
     )
     return (
         f"<details><summary>What the figures mean</summary><dl>{entries}</dl></details>"

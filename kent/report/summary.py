@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from kent.report.figures import KeyFigure, StageView, view_of
+from kent.report.figures import STAGES, KeyFigure, StageView, view_of
 from kent.report.values import Json
 from kent.report.wording import NOTHING, clean, duration, number, plural
 
@@ -13,8 +13,10 @@ the foreground with `kent round`; then look here again."
 
 
 def stage_names(document: Json) -> list[str]:
-    """The stages that ran in any round, in the order they first appeared."""
-    return list(dict.fromkeys(name for row in document["rounds"] for name in row["stages"]))
+    """The stages that ran in any round: those of a round in its order, then others as they came."""
+    found = list(dict.fromkeys(name for row in document["rounds"] for name in row["stages"]))
+    order = list(STAGES)
+    return sorted(found, key=lambda name: order.index(name) if name in order else len(order))
 
 
 def history(document: Json, stage: str) -> list[tuple[Json, Json]]:
@@ -40,6 +42,14 @@ def latest(document: Json, stage: str, known: KeyFigure) -> Json | None:
     """The figure in the last round that measured it."""
     measured = [f for f in series(document, stage, known.name) if f["value"] is not None]
     return measured[-1] if measured else None
+
+
+def headline_figure(document: Json, stage: str) -> KeyFigure | None:
+    """The figure that stands for a stage: the one it names, else the first that was measured."""
+    view = stage_view(document, stage)
+    measured = [known for known in view.key if latest(document, stage, known) is not None]
+    named = [known for known in measured if known.name == view.headline]
+    return next(iter([*named, *measured]), None)
 
 
 def headline(document: Json) -> str:

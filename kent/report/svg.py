@@ -7,6 +7,7 @@ from html import escape
 
 _DOTS = 40  # with more rounds the line speaks for itself
 _LABEL_GAP = 14.0
+_NAME = 7.2  # the width of a bold letter of a line's name, on average
 _MARK_WIDTH = 11.0  # closer together, only promotions are marked
 
 
@@ -66,7 +67,7 @@ def spark(values: Sequence[float | None], width: int = 120, height: int = 28) ->
     if len(known) < 2:
         return ""
     low, high = min(v for _, v in known), max(v for _, v in known)
-    span = (high - low) or 1.0
+    low, span = (low, high - low) if high > low else (low - 0.5, 1.0)  # a level line in the middle
     step = (width - 8) / max(1, len(values) - 1)
     points = [(4 + i * step, height - 4 - (v - low) / span * (height - 8)) for i, v in known]
     line = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
@@ -115,7 +116,8 @@ class _Plot:
         self._d = drawing
         self._width, self._height = width, height
         many = len(drawing.series) > 1
-        self._left, self._right = 46.0, width - (112.0 if many else 14.0)
+        longest = max((len(line.label) for line in drawing.series), default=0)
+        self._left, self._right = 46.0, width - (_NAME * longest + 14.0 if many else 14.0)
         self._top, self._bottom = 22.0, height - 38.0
         self._low, self._high = y_range(drawing)
 

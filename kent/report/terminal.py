@@ -7,6 +7,7 @@ from rich.text import Text
 
 from kent.report import summary
 from kent.report.figures import KeyFigure, StageView
+from kent.report.resources_section import notes, resource_columns, resource_rows
 from kent.report.sparkline import BLOCKS, sparkline
 from kent.report.values import Json
 from kent.report.wording import NOTHING, change, clean, interval, moment, number
@@ -44,6 +45,7 @@ class _Terminal:
         for stage in summary.stage_names(document):
             self._stage(document, stage)
         self._promotions(document["promotions"])
+        self._resources(document["resources"])
         self._totals(document["totals"])
 
     def _stage(self, document: Json, stage: str) -> None:
@@ -139,6 +141,18 @@ class _Terminal:
                 decided,
             )  # fmt: skip
         self._console.print(table, width=self._width)
+
+    def _resources(self, found: Json) -> None:
+        if not found["by_stage"]:
+            return
+        table = self._table("Time, memory and cost")
+        table.add_column(self._text("stage"))
+        for name in resource_columns(found):
+            table.add_column(self._text(name.lower()), justify="right")
+        for name, cells in resource_rows(found):
+            table.add_row(self._text(name), *(self._text(cell) for cell in cells))
+        self._console.print(table, width=self._width)
+        self._line(notes(found), "dim")
 
     def _totals(self, totals: Json) -> None:
         table = self._table("Totals")

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -85,8 +86,9 @@ class Box:
 
     def end(self) -> None:
         for process in self.processes():
-            for one in [*process.children(recursive=True), process]:
-                one.kill()
+            with suppress(psutil.NoSuchProcess):  # it may end by itself meanwhile
+                for one in [*process.children(recursive=True), process]:
+                    one.kill()
 
 
 def wait_for(condition: Callable[[], Any], timeout_s: float = 20) -> Any:

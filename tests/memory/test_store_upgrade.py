@@ -83,6 +83,10 @@ ROWS = [
     (6, "pair_changes", "pair_id, first_line, last_line, change", "(1, 1, 2, 'c')"),
     (7, "promotions", "id, kind, candidate, champion, decision, actor, looks, n, reason, "
      "created_at", "(11, 'critic', 'critic-0001', NULL, 'rolled_back', 'daemon', 0, 0, 'd', 5.0)"),
+    (8, "resource_use", "stage_run_id, wall_s, cpu_s, peak_memory_mb, card, card_busy_s, "
+     "card_peak_memory_mb, card_energy_j, created_at",
+     "(1, 9.0, 8.0, 512.0, NULL, NULL, NULL, NULL, 1.0), "
+     "(2, 9.0, 8.0, NULL, 'H200', 4.5, 2048.0, 900.0, 1.0)"),
 ]  # fmt: skip
 VERSIONS = range(1, len(known_migrations()) + 1)
 

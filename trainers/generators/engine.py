@@ -35,6 +35,7 @@ END_S = 15.0
 LAST_WORDS_S = 2.0
 
 OnEngine = Callable[[int, float, str], None]  # pid, start time (Unix seconds), role
+OnEnded = Callable[[], None]
 
 
 class EngineGenerator:
@@ -51,6 +52,7 @@ class EngineGenerator:
         timeout_s: float,
         log_path: Path,
         on_engine: OnEngine,
+        on_ended: OnEnded = lambda: None,
     ) -> None:
         """Nothing is started before the generator is entered.
 
@@ -63,11 +65,12 @@ class EngineGenerator:
             timeout_s: how long the engine may be silent while it has work.
             log_path: where the engine's own output goes.
             on_engine: told the child's identity as soon as there is one.
+            on_ended: called when the child is gone.
         """
         self.id = generator_id
         self._python, self._engine, self._env = python, dict(engine), dict(env)
         self._parallel, self._timeout_s = parallel, timeout_s
-        self._log_path, self._on_engine = log_path, on_engine
+        self._log_path, self._on_engine, self._on_ended = log_path, on_engine, on_ended
         self._child: subprocess.Popen[bytes] | None = None
         self._answers: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         self._jobs = 0
@@ -111,6 +114,7 @@ class EngineGenerator:
         except subprocess.TimeoutExpired:
             child.kill()
             child.wait()
+        self._on_ended()
 
     def generate(
         self, requests: Iterable[Request | Infill | None], params: SamplingParams

@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple
 from trainers.config import GeneratorConfig
 from trainers.errors import GeneratorError
 from trainers.generators.base import Generator
-from trainers.generators.engine import EngineGenerator, OnEngine
+from trainers.generators.engine import EngineGenerator, OnEnded, OnEngine
 from trainers.generators.weights import find_weights, identity, sha256_of
 
 Backend = Literal["llama.cpp", "openvino", "vllm", "openai"]
@@ -25,6 +25,7 @@ def open_generator(
     weights_dir: Path,
     log_path: Path,
     on_engine: OnEngine,
+    on_ended: OnEnded = lambda: None,
 ) -> Generator:
     """The configured generator, not started yet: entering it starts the engine.
 
@@ -62,6 +63,7 @@ def open_generator(
         timeout_s=config.request_timeout_s,
         log_path=log_path,
         on_engine=on_engine,
+        on_ended=on_ended,
     )
 
 

@@ -66,6 +66,27 @@ def test_every_sample_comes_back_with_its_key(make: Make) -> None:
     assert len({job["params"]["seed"] for job in told}) == 5
 
 
+def test_the_end_is_told_once_when_the_child_is_gone(tmp_path: Path) -> None:
+    pids: list[int] = []
+    alive_at_end: list[bool] = []
+    generator = EngineGenerator(
+        "test/engine",
+        python=scripted_engine(tmp_path, ECHO),
+        engine={"backend": "test", "model": "m"},
+        env={},
+        parallel=1,
+        timeout_s=20,
+        log_path=tmp_path / "engine.log",
+        on_engine=lambda pid, start, role: pids.append(pid),
+        on_ended=lambda: alive_at_end.append(psutil.pid_exists(pids[0])),
+    )
+    with generator:
+        assert psutil.pid_exists(pids[0])
+        assert alive_at_end == []
+    generator.__exit__()
+    assert alive_at_end == [False]
+
+
 def test_run_is_repeated_by_its_seed_and_changed_by_another(make: Make) -> None:
     def seeds(seed: int) -> list[int]:
         with make(ECHO) as generator:
