@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kent import benchmark_table
-from kent.benchmark_run import runs
+from kent.benchmark_runs import runs
 from kent.cli import main
 from memory.store import Store
 

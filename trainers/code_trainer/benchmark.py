@@ -29,6 +29,11 @@ from trainers.stage import StageContext
 from trainers.tasks.swe.types import SWETask
 
 MODES = ("isolated", "cold", "shared_cache", "bm25")
+_RANKED = (
+    ("file_acc1", "file_rank", 1), ("file_acc5", "file_rank", 5),
+    ("function_acc5", "function_rank", 5),
+)  # fmt: skip
+"""Figures by name: the rank that they ask for, and below which it is to be."""
 
 
 @dataclass(frozen=True)
@@ -164,8 +169,11 @@ def in_json(result: BenchmarkResult, *, seed: int) -> dict[str, Any]:
 
 def _items(scored: Sequence[Scored]) -> dict[str, dict[str, bool]]:
     """Task by task what a comparison of two runs pairs."""
-    ranked = [(one.task_id, one.file_rank) for one in scored if one.file_rank is not None]
-    return {
-        "file_acc1": {name: rank < 1 for name, rank in ranked},
-        "resolved": {one.task_id: one.resolved for one in scored if one.resolved is not None},
-    }
+    found: dict[str, dict[str, bool]] = {}
+    for figure, field, k in _RANKED:
+        ranked = ((one.task_id, getattr(one, field)) for one in scored)
+        found[figure] = {name: rank < k for name, rank in ranked if rank is not None}
+    for figure in ("exact", "normalised", "resolved"):
+        said = ((one.task_id, getattr(one, figure)) for one in scored)
+        found[figure] = {name: value for name, value in said if value is not None}
+    return found

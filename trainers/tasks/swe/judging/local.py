@@ -144,7 +144,7 @@ class LocalJudge:
         failing = [name for name in wanted if golden.outcomes[name] != "passed"]
         if golden.word in _IN_VAIN or failing:
             first = f", {failing[0]} {golden.outcomes[failing[0]]}" if failing else ""
-            return _no(task, f"golden patch: {golden.word}{first}: {golden.failure[:300]}")
+            return _no(task, f"golden patch: {golden.word}{first}: {_ends(golden.failure)}")
         empty = self._run(recipe, place, wanted, {})
         if all(outcome == "passed" for outcome in empty.outcomes.values()):
             return _no(task, "all of FAIL_TO_PASS pass without a patch")
@@ -195,6 +195,11 @@ class LocalJudge:
 def _changes(task: SWETask) -> dict[str, str | None]:
     """The golden patch's code files; a text of "" is a file that goes."""
     return {path: text or None for path, text in task.code_after.items()}
+
+
+def _ends(text: str, each: int = 200) -> str:
+    """Its beginning and its end: where a test failed, and with what error."""
+    return text if len(text) <= 2 * each else f"{text[:each]} ... {text[-each:]}"
 
 
 def _no(task: SWETask, reason: str) -> Calibration:
