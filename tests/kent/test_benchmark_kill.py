@@ -31,7 +31,9 @@ generator = false
 [tasks]
 hub = false
 """
-WORDS = ("benchmark", "--part", "code", "--json", "--seed", "7")
+WORDS = (
+    "benchmark", "--part", "code", "--isolated", "--shared-cache", "--json", "--seed", "7",
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -69,6 +71,18 @@ def kill(process: "subprocess.Popen[bytes]") -> None:
     assert psutil.wait_procs(family, timeout=10)[1] == []
 
 
+def run_until_killed(box: Box, answers: int) -> None:
+    """Begin or go on, and kill all of it when so many answers are stored."""
+    with (box.folder / "out.txt").open("ab") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "kent", *WORDS], cwd=box.folder, env=box.env,
+            stdout=out, stderr=out, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+        wait_for(lambda: len(stored(box)) >= answers, 300)
+        kill(process)
+    assert process.returncode == -signal.SIGKILL
+
+
 def figures(document: dict[str, Any]) -> dict[str, Any]:
     told = document["parts"]["code"]
     compared = {name: sides["untrained"] for name, sides in told["comparisons"].items()}
@@ -76,31 +90,25 @@ def figures(document: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("answers", "within"), [(2, "isolated"), (6, "shared_cache")])
-def test_a_run_that_is_killed_goes_on_to_the_figures_of_an_unbroken_one(
-    state: Box, answers: int, within: str
-) -> None:
-    command = [sys.executable, "-m", "kent", *WORDS]
-    with (state.folder / "out.txt").open("wb") as out:
-        process = subprocess.Popen(
-            command, cwd=state.folder, env=state.env, stdout=out, stderr=out,
-            stdin=subprocess.DEVNULL,
-        )  # fmt: skip
-        wait_for(lambda: len(stored(state)) >= answers, 180)
-        kill(process)
-    assert process.returncode == -signal.SIGKILL
-    before = stored(state)
-    assert before[-1][0] == f"benchmark, {within}"
+@pytest.mark.timeout(1200)
+def test_a_run_that_is_killed_goes_on_to_the_figures_of_an_unbroken_one(state: Box) -> None:
+    run_until_killed(state, answers=2)
+    alone = stored(state)
+    assert {row[0] for row in alone} == {"benchmark, isolated"}
+    assert len(alone) < 4
+
+    run_until_killed(state, answers=6)
+    both = stored(state)
+    assert both[: len(alone)] == alone  # what was answered was not answered again
+    assert both[-1][0] == "benchmark, shared_cache"
     with state.store() as store:
         assert not store.events()  # nothing is told before all is measured
 
-    gone_on = json.loads(state.kent(*WORDS, timeout=300).stdout)
+    gone_on = json.loads(state.kent(*WORDS, timeout=500).stdout)
     assert gone_on["run"] == "run-0001"
-    kept = [row for row in before if row[0] == "benchmark, isolated"]
-    after = stored(state)
-    assert after[: len(kept)] == kept  # what was answered alone was not answered again
-    assert len(after) == len({row[:2] for row in after}) > len(before)
+    assert stored(state)[:4] == both[:4]
+    assert len(stored(state)) == len({row[:2] for row in stored(state)}) == 8
 
-    unbroken = json.loads(state.kent(*WORDS, timeout=300).stdout)
+    unbroken = json.loads(state.kent(*WORDS, timeout=500).stdout)
     assert unbroken["run"] == "run-0002"
     assert figures(gone_on) == figures(unbroken)
