@@ -49,7 +49,7 @@ def document_of(
     earlier = _earlier(state_dir, run)
     flagged = set(contamination.get("flagged", ()))
     for part, found in items.items():
-        parts[part]["comparisons"] = _comparisons(found, earlier.items.get(part) if earlier else {})
+        parts[part]["comparisons"] = comparisons(found, earlier.items.get(part) if earlier else {})
         parts[part]["untrained"] = UNTRAINED[part]
         parts[part]["without_flagged"] = _without(found, flagged)
     return {
@@ -90,7 +90,7 @@ def _earlier(state_dir: Path, run: Run) -> Run | None:
     return before[-1] if before else None
 
 
-def _comparisons(now: Items, then: Items | None) -> Json:
+def comparisons(now: Items, then: Items | None) -> Json:
     """Each figure against the untrained solver's, and against the run before."""
     found: Json = {}
     for name, values in now.get("isolated", {}).items():

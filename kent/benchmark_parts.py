@@ -52,7 +52,7 @@ class CTMInUse:
         return StageResult(
             {
                 **nested(figures(outcomes, seed=context.seed)),
-                **_beside_copying(outcomes),
+                **beside_copying(outcomes),
                 "model": used.id,
                 "test_set": TEST_SET,
                 "n": len(samples),
@@ -60,7 +60,7 @@ class CTMInUse:
         )
 
 
-def _beside_copying(outcomes: Outcomes) -> dict[str, Any]:
+def beside_copying(outcomes: Outcomes) -> dict[str, Any]:
     """Program by program, and what copying the input has: no repair, and every sound program."""
     ours: dict[str, dict[str, float]] = {"fix_accuracy": {}, "clean_kept": {}}
     for number, (fixed, name) in enumerate(zip(outcomes.fixed, outcomes.bug_class, strict=True)):
