@@ -6,7 +6,7 @@ from sandbox.benchmark import run_benchmark
 from trainers import statistics
 from trainers.ctm import preparation, versions
 from trainers.ctm.data.manifest import Split
-from trainers.ctm.evaluate import held_out
+from trainers.ctm.evaluate import Outcomes, held_out
 from trainers.ctm.measure import measure
 from trainers.errors import BenchmarkError
 from trainers.stage import StageContext, StageResult
@@ -48,24 +48,32 @@ class CTMInUse:
             context.check_stop()
 
         found = measure(repairer, loaded.reading, samples, data, seed=context.seed, between=between)
-        outcomes = found.outcomes
-        bugs = [name != "clean" for name in outcomes.bug_class]
         return StageResult(
             {
                 **found.document,
-                "copy": {"fix_accuracy": statistics.wilson(0, sum(bugs)).to_json()},
-                "items": {
-                    "fix_accuracy": {
-                        str(number): bool(fixed)
-                        for number, fixed in enumerate(outcomes.fixed)
-                        if bugs[number]
-                    }
-                },
+                **beside_copying(found.outcomes),
                 "model": used.id,
                 "test_set": TEST_SET,
                 "n": len(samples),
             }
         )
+
+
+def beside_copying(outcomes: Outcomes) -> dict[str, Any]:
+    """Program by program, and what copying the input has: no repair, and every sound program."""
+    ours: dict[str, dict[str, float]] = {"fix_accuracy": {}, "clean_kept": {}}
+    for number, (fixed, name) in enumerate(zip(outcomes.fixed, outcomes.bug_class, strict=True)):
+        figure = "clean_kept" if name == "clean" else "fix_accuracy"
+        ours[figure][str(number)] = float(fixed)
+    copied = {
+        figure: dict.fromkeys(values, float(figure == "clean_kept"))
+        for figure, values in ours.items()
+    }
+    shares = {
+        figure: statistics.wilson(int(sum(values.values())), len(values)).to_json()
+        for figure, values in copied.items()
+    }
+    return {"copy": shares, "items": {"isolated": ours, "cold": copied}}
 
 
 class SandboxSpeed:

@@ -1,6 +1,6 @@
 """One table of what the trainers' benchmarks tell: a row a figure, with its mode and its set."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,15 @@ class Row:
 Items = dict[str, dict[str, dict[str, float]]]
 """Values by mode, figure and item."""
 
+UNTRAINED = {
+    "critic": "random picking of the same samples",
+    "fractal": "resampling at equal budget",
+    "code": "the same with nothing learned",
+    "ctm": "copying the input",
+    "sandbox": "nothing: it is not trained",
+}
+"""What stands for the untrained one: the values of a part's mode ``cold``."""
+
 
 def rows_of(part: str, metrics: Json) -> list[Row]:
     """The rows of a part's metrics."""
@@ -44,13 +53,20 @@ def items_of(part: str, metrics: Json, loops: Mapping[str, Any] | None = None) -
     if part == "code":
         return dict(metrics.get("items", {}))
     if part == "critic":
-        found: dict[str, float] = {}
-        for one in metrics["results"]:
-            found |= one.get("items", {}).get("picked", {})
-        return {"isolated": {"picked": found}}
+        return _picked(metrics["results"])
     if part == "fractal":
         return dict(loops or {})
-    return {"isolated": metrics["items"]} if "items" in metrics else {}
+    return dict(metrics.get("items", {}))
+
+
+def _picked(results: Sequence[Json]) -> Items:
+    """Problem by problem, under the name of the protocol: a problem may be in two of them."""
+    found: Items = {"isolated": {}, "cold": {}}
+    for one in results:
+        for mode, picker in (("isolated", "picked"), ("cold", "random")):
+            values = one.get("items", {}).get(picker, {})
+            found[mode].setdefault(f"picked, {one['protocol']}", {}).update(values)
+    return found
 
 
 def _critic(metrics: Json) -> list[Row]:
@@ -93,6 +109,7 @@ def _ctm(metrics: Json) -> list[Row]:
         Row("ctm", "fix_accuracy", "isolated", told, metrics["fix_accuracy"]),
         Row("ctm", "fix_accuracy", "copying", told, metrics["copy"]["fix_accuracy"]),
         Row("ctm", "clean_kept", "isolated", told, metrics["clean_kept"]),
+        Row("ctm", "clean_kept", "copying", told, metrics["copy"]["clean_kept"]),
     ]
 
 

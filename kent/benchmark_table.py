@@ -65,8 +65,9 @@ def _notes(document: Json) -> list[str]:
                 if found is None or found["difference"]["value"] is None:
                     continue
                 effect = found["difference"]
+                whom = told["untrained"] if against == "untrained" else "the previous run"
                 lines.append(
-                    f"{part}, {name}, against the {against}: {100 * effect['value']:+.1f} points, "
+                    f"{part}, {name}, against {whom}: {100 * effect['value']:+.1f} points, "
                     f"p = {found['p_value']:.3g} ({found['test']}); {found['power']['told']}"
                 )
         if "judged" in told:

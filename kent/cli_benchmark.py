@@ -112,7 +112,7 @@ def critic(
 @click.option(
     "--clones",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="A folder of git clones, for a set that comes from the Hub.",
+    help="A folder of git clones, for a set whose records bring a patch but no code.",
 )
 @click.option("--date-after", metavar="DATE", help="Only tasks with a later base commit.")
 @click.option(

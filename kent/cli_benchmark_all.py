@@ -61,12 +61,13 @@ def measure_every_trainer(
 ) -> int:
     """Run it, print the table; 1 where no trainer could be measured, or it was stopped."""
     from kent import benchmark_run, benchmark_table
+    from kent.benchmark_runs import Asked
     from trainers.honest.contamination import look
 
     named = {"isolated": isolated, "shared_cache": shared_cache, "cold": cold}
     modes = tuple(mode for mode, wanted in named.items() if wanted) or tuple(named)
     config = app.load(**_flags(seed, sets, date_after))
-    asked = benchmark_run.Asked(
+    asked = Asked(
         config.seed, limit or 0, sets, (*modes, "bm25"), parts or _PARTS, date_after or ""
     )
     document = benchmark_run.measure(

@@ -238,7 +238,9 @@ class BenchmarkConfig(Section):
     date_after: str = Field(
         "", description="only SWE tasks whose base commit is later: 2023-01-31; empty: all"
     )
-    clones: str = Field("", description="folder of git clones, for SWE-bench's sets from the Hub")
+    clones: str = Field(
+        "", description="folder of git clones, for sets that bring patches but no code"
+    )
     modes: tuple[Literal["isolated", "cold", "shared_cache", "bm25"], ...] = Field(
         ("isolated", "cold", "shared_cache", "bm25"), description="of `kent benchmark code`"
     )

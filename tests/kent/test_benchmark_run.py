@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kent import benchmark_table
-from kent.benchmark_run import runs
+from kent.benchmark_runs import runs
 from kent.cli import main
 from memory.store import Store
 
@@ -52,6 +52,7 @@ def figures(document):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 def test_a_run_measures_goes_on_compares_and_replays(folder, capsys):
     before = (folder / "state" / "kent.db").stat().st_size
     first = measured(capsys, "--seed", "5", "--html", str(folder / "page.html"))

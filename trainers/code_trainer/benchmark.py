@@ -8,7 +8,7 @@ learned nothing (``cold``), one memory for all tasks that learns from each, its 
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import numpy as np
@@ -29,14 +29,23 @@ from trainers.stage import StageContext
 from trainers.tasks.swe.types import SWETask
 
 MODES = ("isolated", "cold", "shared_cache", "bm25")
+_RANKED = (
+    ("file_acc1", "file_rank", 1), ("file_acc5", "file_rank", 5),
+    ("function_acc5", "function_rank", 5),
+)  # fmt: skip
+"""Figures by name: the rank that they ask for, and below which it is to be."""
 
 
 @dataclass(frozen=True)
 class BenchmarkResult:
-    """Figures by mode, and each mode's results for paired comparisons, task by task."""
+    """Figures by mode, and each mode's results for paired comparisons, task by task.
+
+    ``patches``: by mode and task, the answer as a unified diff; "" where there is none.
+    """
 
     figures: dict[str, dict[str, Figure]]
     scored: dict[str, list[Scored]]
+    patches: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def against(self, mode: str, other: str, *, seed: int) -> Figure | None:
         """How much more often a mode names all files first: paired, bootstrap over tasks."""
@@ -98,17 +107,24 @@ class HonestCodeBenchmark:
             self._task_file,
         )
         bench = Bench(opens, snapshot, place / "scratch", context.seed)
+        patches: dict[str, dict[str, str]] = {mode: {} for mode in modes if mode != "bm25"}
         scored = {
-            mode: self._bm25(tasks) if mode == "bm25" else self._apart(bench, tasks, mode)
+            mode: self._apart(bench, tasks, mode, patches[mode])
+            if mode in patches
+            else self._bm25(tasks)
             for mode in modes
         }
         snapshot.verify()
         shutil.rmtree(place, ignore_errors=True)
         return BenchmarkResult(
-            {mode: figures(found, seed=context.seed) for mode, found in scored.items()}, scored
+            {mode: figures(found, seed=context.seed) for mode, found in scored.items()},
+            scored,
+            patches,
         )
 
-    def _apart(self, bench: Bench, tasks: Sequence[SWETask], mode: str) -> list[Scored]:
+    def _apart(
+        self, bench: Bench, tasks: Sequence[SWETask], mode: str, patches: dict[str, str]
+    ) -> list[Scored]:
         return solve_apart(
             self._context,
             tasks,
@@ -117,6 +133,7 @@ class HonestCodeBenchmark:
             mode=f"{self._label}, {mode}",
             model_id=self._id,
             resolves=self._resolves,
+            answered=patches.__setitem__,
         )
 
     def _bm25(self, tasks: Sequence[SWETask]) -> list[Scored]:
@@ -164,8 +181,11 @@ def in_json(result: BenchmarkResult, *, seed: int) -> dict[str, Any]:
 
 def _items(scored: Sequence[Scored]) -> dict[str, dict[str, bool]]:
     """Task by task what a comparison of two runs pairs."""
-    ranked = [(one.task_id, one.file_rank) for one in scored if one.file_rank is not None]
-    return {
-        "file_acc1": {name: rank < 1 for name, rank in ranked},
-        "resolved": {one.task_id: one.resolved for one in scored if one.resolved is not None},
-    }
+    found: dict[str, dict[str, bool]] = {}
+    for figure, rank_name, k in _RANKED:
+        ranked = ((one.task_id, getattr(one, rank_name)) for one in scored)
+        found[figure] = {name: rank < k for name, rank in ranked if rank is not None}
+    for figure in ("exact", "normalised", "resolved"):
+        said = ((one.task_id, getattr(one, figure)) for one in scored)
+        found[figure] = {name: value for name, value in said if value is not None}
+    return found

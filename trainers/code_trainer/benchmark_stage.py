@@ -65,17 +65,11 @@ class CodeBenchmark:
             "model": row.id if row else None,
             "model_status": row.status if row else None,
             "judged": sorted(set(resolver.judged) & {task.task_id for task in tasks}),
-            "predictions": _predictions(context, {task.task_id for task in tasks}),
+            "predictions": result.patches.get("isolated", {}),
             "notes": notes.lines(),
             "seconds": clock.seconds,
         }
         return StageResult(document)
-
-
-def _predictions(context: StageContext, ids: set[str]) -> dict[str, str]:
-    """The patch of each task that the isolated mode answered, of those that the store has."""
-    rows = context.store.repairs(round_id=context.round_id, mode="benchmark, isolated")
-    return {row.task_id: row.patch for row in rows if row.task_id in ids}
 
 
 def _ablation(context: StageContext, tasks: list[SWETask]) -> dict[str, Any]:

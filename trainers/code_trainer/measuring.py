@@ -77,8 +77,11 @@ def solve_apart(
     mode: str,
     model_id: str | None,
     resolves: Resolves = lambda task, changed: None,
+    answered: Callable[[str, str], None] = lambda task_id, patch: None,
 ) -> list[Scored]:
     """As ``solve_all``, each task in a process of its own; see :mod:`trainers.honest.isolation`.
+
+    ``answered`` is told the patch of each task, also of those that the store does not have.
 
     Raises:
         BenchmarkError: a solver wrote into the snapshot, or its process ended.
@@ -89,11 +92,10 @@ def solve_apart(
     found: dict[str, Scored] = {}
     if isolation != "shared_cache":
         rows = context.store.repairs(round_id=context.round_id, mode=mode)
-        found = {
-            row.task_id: _read(row.evidence[_KEPT])
-            for row in rows
-            if row.model_id == model_id and row.task_id in by_id
-        }
+        for row in rows:
+            if row.model_id == model_id and row.task_id in by_id:
+                found[row.task_id] = _read(row.evidence[_KEPT])
+                answered(row.task_id, row.patch)
     context.progress.start(f"solve, {mode}", len(tasks), "tasks", done=len(found))
     left = [key for key in by_id if key not in found]
     for key, answer in run(bench, isolation, left, context.check_stop):
@@ -102,8 +104,9 @@ def solve_apart(
             patches = answer.solution.patches
             scored = replace(scored, resolved=resolves(task, dict(patches[0]) if patches else {}))
         found[key] = scored
+        row = _row(context, task, answer.solution, scored, mode, model_id)
+        answered(key, row.patch)
         if key in here:
-            row = _row(context, task, answer.solution, scored, mode, model_id)
             context.store.add_repairs([row])
         context.progress.advance()
     return [found[task.task_id] for task in tasks]

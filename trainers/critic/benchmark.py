@@ -24,6 +24,7 @@ from trainers.critic.features import FeatureSource
 from trainers.critic.judging import figures_json, over_likelihood, pickers_of
 from trainers.critic.pipeline import Gathered, gather
 from trainers.critic.plan import stored_counts
+from trainers.critic.ranking import rates
 from trainers.critic.sampling import Asked
 from trainers.critic.seed_accuracy import accuracy_figure
 from trainers.critic.sources import Engines, version_source
@@ -169,7 +170,7 @@ class _Protocol:
             "n_problems": len(scores.examples.problem_ids),
             "n_samples": len(scores.logits),
             "pickers": figures_json(side["pickers"]),
-            "items": {"picked": _by_problem(scores)},
+            "items": _by_problem(scores),
             "gap_closed": figures_json(side["gap_closed"]),
             "auc_within_problem": figures["auc_within_problem"].to_json(),
             "ece_before": figures["ece_before"].to_json(),
@@ -219,9 +220,14 @@ class _Protocol:
         return round(len(examples.passed) / (time.monotonic() - started), 1)
 
 
-def _by_problem(scores: Scores) -> dict[str, float]:
-    """Problem by problem: does the sample that the critic ranks first pass."""
-    return dict(zip(scores.examples.problem_ids, scores.picked.tolist(), strict=True))
+def _by_problem(scores: Scores) -> dict[str, dict[str, float]]:
+    """Problem by problem: does the sample pass that the critic picks, or that chance picks."""
+    examples = scores.examples
+    chance = rates(examples.outcomes, examples.rows)
+    return {
+        name: dict(zip(examples.problem_ids, values.tolist(), strict=True))
+        for name, values in (("picked", scores.picked), ("random", chance))
+    }
 
 
 def _under(context: StageContext, protocol: str) -> StageContext:

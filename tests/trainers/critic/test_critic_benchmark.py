@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from statistics import fmean
 
 import pytest
 from scripted import context_in
@@ -55,6 +56,9 @@ def test_every_picker_and_figure_is_there_with_its_interval(measured):
         assert result[name].keys() == {"value", "low", "high", "n"}
     pickers = {name: figure["value"] for name, figure in result["pickers"].items()}
     assert pickers["random"] <= pickers["visible"] <= pickers["oracle"]
+    by_problem = result["items"]
+    assert by_problem["picked"].keys() == by_problem["random"].keys()
+    assert fmean(by_problem["random"].values()) == pytest.approx(pickers["random"])
     assert all(value is None or value <= pickers["oracle"] for value in pickers.values())
     won = pickers["critic"] - pickers["logprob"]
     assert result["critic_over_logprob"]["value"] == pytest.approx(won)

@@ -32,7 +32,8 @@ def read_set(
         name: ``swebench-lite``, ``swebench-verified``, or the path of a task file.
         env: for the Hub.
         folder: the data folder's ``swe``; its shared file holds a part of both sets.
-        clones: a folder of git clones: the Hub's records bring a patch but no code.
+        clones: a folder of git clones: the Hub's records, and files of its form, bring a patch but
+            no code.
         cache: where the texts of repositories are unpacked.
         notes: gathers what was left out and why.
 
@@ -40,7 +41,8 @@ def read_set(
         TaskError: there is no such file, and the Hub cannot be asked or there are no clones.
     """
     if name not in SETS:
-        yield from read_tasks(Path(name), cache=cache, notes=notes)
+        sources = Clones(clones) if clones else None
+        yield from read_tasks(Path(name), cache=cache, notes=notes, sources=sources)
         return
     kind, hub_name = SETS[name]
     if folder is not None and folder.is_dir():

@@ -1,7 +1,8 @@
 """Applies a unified diff to texts in memory, as ``git apply`` does: whole context, moved lines.
 
 A hunk goes where its line number says, else to the nearest place where all of its context stands;
-there is no fuzz. Lines end at a newline only, so that a carriage return is part of its line.
+there is no fuzz unless it is asked for. Lines end at a newline only, so that a carriage return is
+part of its line.
 """
 
 import re
@@ -59,10 +60,15 @@ def parse_patch(patch: str) -> list[FilePatch]:
     return files
 
 
-def apply_patch(patch: str, before: Mapping[str, str]) -> dict[str, str]:
+def apply_patch(patch: str, before: Mapping[str, str], *, fuzz: int = 0) -> dict[str, str]:
     """Give the text of the files in ``before`` after the patch, and of new ``.py`` files.
 
     A file of the patch that is neither is passed over: a change log, say. One that goes has "".
+
+    Args:
+        patch: a unified diff.
+        before: text by path.
+        fuzz: so many lines of context at either end of a hunk may be others, as with patch(1).
 
     Raises:
         TaskError: it is no diff, or a hunk's context is not in its file.
@@ -71,9 +77,9 @@ def apply_patch(patch: str, before: Mapping[str, str]) -> dict[str, str]:
     for one in parse_patch(patch):
         if one.old is None:
             if one.new and one.new.endswith(".py"):
-                after[one.new] = _apply("", one)
+                after[one.new] = _apply("", one, fuzz)
         elif one.old in before:
-            text = _apply(before[one.old], one)
+            text = _apply(before[one.old], one, fuzz)
             if one.new != one.old:
                 after[one.old] = ""
             if one.new is not None:
@@ -132,20 +138,41 @@ def _strip_newline(hunk: Hunk, sign: str) -> None:
             side[-1] = side[-1].removesuffix("\n")
 
 
-def _apply(text: str, file: FilePatch) -> str:
+def _apply(text: str, file: FilePatch, fuzz: int) -> str:
     lines = _at_newlines(text)
     done: list[str] = []
     at = 0  # what of ``lines`` is done
-    for hunk in file.hunks:
-        place = next((p for p in _places(hunk, at, lines) if _stands(hunk, lines, p)), None)
-        if place is None:
+    for whole in file.hunks:
+        found = _found(whole, at, lines, fuzz)
+        if found is None:
             raise TaskError(
                 f"the patch does not apply to {file.old or file.new}: the lines of its hunk at "
-                f"line {hunk.start} are not there"
+                f"line {whole.start} are not there"
             )
+        hunk, place = found
         done += lines[at:place] + hunk.after
         at = place + len(hunk.before)
     return "".join(done + lines[at:])
+
+
+def _found(whole: Hunk, at: int, lines: list[str], fuzz: int) -> tuple[Hunk, int] | None:
+    """The hunk, with as much of its context as stands there, and where."""
+    for less in range(fuzz + 1):
+        hunk = _with_less_context(whole, less)
+        for place in _places(hunk, at, lines):
+            if _stands(hunk, lines, place):
+                return hunk, place
+    return None
+
+
+def _with_less_context(hunk: Hunk, less: int) -> Hunk:
+    """Without so many of the lines of context at either end, if it has so many."""
+    same = [a == b for a, b in zip(hunk.before, hunk.after, strict=False)]
+    head = min(less, [*same, False].index(False))
+    ends = zip(reversed(hunk.before[head:]), reversed(hunk.after[head:]), strict=False)
+    tail = min(less, [*(a == b for a, b in ends), False].index(False))
+    before, after = (side[head : len(side) - tail] for side in (hunk.before, hunk.after))
+    return Hunk(hunk.start + head, before, after)
 
 
 def _places(hunk: Hunk, first: int, lines: list[str]) -> Iterator[int]:

@@ -8,6 +8,7 @@ from trainers.tasks.files import numbered_lines, parse_line
 from trainers.tasks.swe.humanevalfix import read_humanevalfix
 from trainers.tasks.swe.notes import Notes
 from trainers.tasks.swe.quixbugs import read_quixbugs
+from trainers.tasks.swe.records import Sources
 from trainers.tasks.swe.shared import read_swe, set_of
 from trainers.tasks.swe.types import SWETask, TaskSplit
 
@@ -19,6 +20,7 @@ def read_tasks(
     limit: int | None = None,
     cache: Path | None = None,
     notes: Notes | None = None,
+    sources: Sources | None = None,
 ) -> Iterator[SWETask]:
     """Read the tasks of a file, or of a folder with SWE tasks, all into one split.
 
@@ -28,6 +30,7 @@ def read_tasks(
         limit: how many at most.
         cache: the folder where a repository's texts are unpacked, by default the user's.
         notes: gathers what was left out and why.
+        sources: has the code of SWE tasks whose records bring only a patch.
 
     Raises:
         TaskError: the file cannot be read at all.
@@ -40,7 +43,7 @@ def read_tasks(
     elif name == "humanevalfix":
         tasks = read_humanevalfix(path, split=split, limit=limit, notes=notes)
     else:
-        tasks = read_swe(path, split=split, limit=limit, cache=cache, notes=notes)
+        tasks = read_swe(path, split=split, limit=limit, cache=cache, notes=notes, sources=sources)
     yield from tasks
 
 

@@ -170,6 +170,16 @@ def test_a_task_whose_golden_patch_fails_is_not_judged(judge):
     assert judge.judge(wrong, {}, known).outcome == "not_judged"
 
 
+def test_a_session_that_cannot_begin_is_told_by_its_error(judge, tmp_path):
+    for version in ("1.0", "2.0"):
+        (tmp_path / "releases" / f"pkg-{version}" / "conftest.py").write_text(
+            "def pytest_sessionstart(session):\n    import nowhere_to_be_found\n"
+        )
+    known = judge.calibrate(task())
+    assert not known.judged
+    assert "ModuleNotFoundError: No module named 'nowhere_to_be_found'" in known.reason
+
+
 def test_a_task_that_passes_without_a_patch_is_not_judged(judge):
     known = judge.calibrate(task(tree=OwnTree({"pkg/a.py": AFTER, "pkg/__init__.py": "\n"})))
     assert (known.judged, "pass without a patch" in known.reason) == (False, True)

@@ -130,3 +130,27 @@ def test_the_patches_of_the_shared_tasks_give_their_code(real_data):
         assert apply_patch(task["patch"], task["code_before"]) == task["code_after"], task[
             "task_id"
         ]
+
+
+FUZZY = "--- a/f.py\n+++ b/f.py\n@@ -1,5 +1,6 @@\n a\n b\n c\n+new\n d\n e\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "needed"),
+    [("a\nb\nc\nd\ne\n", 0), ("x\nb\nc\nd\ne\n", 1), ("x\ny\nc\nd\nz\n", 2)],
+)
+def test_context_may_differ_at_its_ends_as_far_as_is_allowed(text, needed):
+    for fuzz in range(3):
+        if fuzz < needed:
+            with pytest.raises(TaskError, match="does not apply"):
+                apply_patch(FUZZY, {"f.py": text}, fuzz=fuzz)
+        else:
+            found = apply_patch(FUZZY, {"f.py": text}, fuzz=fuzz)
+            assert found == {"f.py": text.replace("c\n", "c\nnew\n")}
+
+
+def test_no_fuzz_touches_the_lines_that_change():
+    replaces = FUZZY.replace("+1,6", "+1,5").replace(" c\n", "-c\n")
+    assert apply_patch(replaces, {"f.py": "c\n"}, fuzz=2) == {"f.py": "new\n"}
+    with pytest.raises(TaskError, match="does not apply"):
+        apply_patch(replaces, {"f.py": "a\nb\nd\ne\n"}, fuzz=9)

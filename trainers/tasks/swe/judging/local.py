@@ -5,6 +5,7 @@ makes (see ``places``) and no patch does not. Of PASS_TO_PASS those count that p
 patch: the others fail for the place's sake (another Python, a test file of another day).
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,6 +20,8 @@ from trainers.tasks.swe.judging.recipes import RECIPES, Recipe
 from trainers.tasks.swe.types import SWETask
 
 Outcome = Literal["resolved", "unresolved", "not_judged"]
+_INTERNAL = "INTERNALERROR> "
+_ERROR = re.compile(rf"{_INTERNAL}[\w.]+: ")
 _IN_VAIN = (Word.NOT_JUDGED, Word.VIOLATION)
 
 
@@ -144,7 +147,7 @@ class LocalJudge:
         failing = [name for name in wanted if golden.outcomes[name] != "passed"]
         if golden.word in _IN_VAIN or failing:
             first = f", {failing[0]} {golden.outcomes[failing[0]]}" if failing else ""
-            return _no(task, f"golden patch: {golden.word}{first}: {golden.failure[:300]}")
+            return _no(task, f"golden patch: {golden.word}{first}: {_ends(_failure(golden))}")
         empty = self._run(recipe, place, wanted, {})
         if all(outcome == "passed" for outcome in empty.outcomes.values()):
             return _no(task, "all of FAIL_TO_PASS pass without a patch")
@@ -195,6 +198,18 @@ class LocalJudge:
 def _changes(task: SWETask) -> dict[str, str | None]:
     """The golden patch's code files; a text of "" is a file that goes."""
     return {path: text or None for path, text in task.code_after.items()}
+
+
+def _failure(verdict: ProjectVerdict) -> str:
+    """What went wrong, and of a session that could not begin the error that pytest shows."""
+    said = f"{verdict.output_head}\n{verdict.output_tail}".splitlines()
+    errors = [line for line in said if _ERROR.match(line)]
+    return "; ".join([verdict.failure, *(line.removeprefix(_INTERNAL) for line in errors[-1:])])
+
+
+def _ends(text: str, each: int = 200) -> str:
+    """Its beginning and its end: where a test failed, and with what error."""
+    return text if len(text) <= 2 * each else f"{text[:each]} ... {text[-each:]}"
 
 
 def _no(task: SWETask, reason: str) -> Calibration:

@@ -35,6 +35,8 @@ class Place:
 
 
 OWN = "the base commit's own tests"
+FUZZ = 2
+"""Of a test patch on a release's test files; the golden patch says whether what it makes serves."""
 
 
 def places(task: SWETask, releases: Sequence[Release], checkouts: Path) -> Iterator[Place]:
@@ -128,16 +130,21 @@ def _patched(task: SWETask, release: Release) -> dict[str, str] | None:
     """The files of the test patch after it; a release that has it already is as it is."""
     assert task.judge is not None
     patch = task.judge.test_patch
+    before = {
+        one.old: text
+        for one in parse_patch(patch)
+        if one.old is not None and (text := _read(release.folder / one.old)) is not None
+    }
+    exact = _applied(patch, before, 0) or _patched_already(patch, release)
+    return exact or _applied(patch, before, FUZZ)
+
+
+def _applied(patch: str, before: Mapping[str, str], fuzz: int) -> dict[str, str] | None:
     try:
-        changed = parse_patch(patch)
-        before = {
-            one.old: text
-            for one in changed
-            if one.old is not None and (text := _read(release.folder / one.old)) is not None
-        }
-        return {path: text for path, text in apply_patch(patch, before).items() if text}
+        after = apply_patch(patch, before, fuzz=fuzz)
     except TaskError:
-        return _patched_already(patch, release)
+        return None
+    return {path: text for path, text in after.items() if text}
 
 
 def _patched_already(patch: str, release: Release) -> dict[str, str] | None:

@@ -49,7 +49,8 @@ RECIPES = {
                 "0.7.6.1", "1.0", "1.1", "1.1.1", "1.2", "1.3", "1.4", "1.5.1", "1.6", "1.6.2",
                 "1.7", "1.7.1", "1.8", "1.9", "1.10", "1.11", "1.12", "1.13.0",
             ),
-            ("mpmath==1.3.0",),
+            # Its own support of tests asks py for pytest, which pytest's copy of py does not have.
+            ("mpmath==1.3.0", "py==1.11.0"),
             "function",
             unneeded=("doc/*", "examples/*", "*.ipynb", "bin/*"),
         ),
