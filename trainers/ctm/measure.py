@@ -42,7 +42,7 @@ def measure(
     """Repair the programs of samples with all ticks and, where there is a threshold, with it.
 
     Args:
-        repairer: the model; its own threshold is not used.
+        repairer: the model; its own threshold and caution are not used.
         reading: how it is read.
         samples: with the edits that are right.
         data: of which they are.
@@ -50,12 +50,12 @@ def measure(
         seed: of the intervals.
         between: see ``evaluate``.
     """
-    plain = replace(repairer, threshold=None)
+    plain = replace(repairer, threshold=None, least=reading.least)
     outcomes = evaluate(plain, samples, data, tick_samples=tick_samples, between=between)
     right = reading.calibrated(outcomes.probability, outcomes.changed)
     found = figures(outcomes, right, seed=seed)
     if reading.threshold is not None:
-        stopped = replace(repairer, threshold=reading.threshold)
+        stopped = replace(plain, threshold=reading.threshold)
         found |= early_figures(
             outcomes, evaluate(stopped, samples, data, between=between), seed=seed
         )

@@ -1,4 +1,8 @@
-"""Reading: when a version stops thinking, and what its probabilities mean; fitted on validation.
+"""Reading: when a version stops thinking, leaves alone, and how sure it is; fitted on validation.
+
+A repair is carried out where its probability is at least the lowest that leaves ``LEFT_ALONE`` of
+the sound programs as they are: who runs a fixer over good code loses more by a wrong edit than by
+a bug that stays.
 
 Early stop: a program is read at the second tick in a row with a certainty above a threshold, the
 lowest of ``THRESHOLDS`` that costs at most ``MOST_LOST`` of the programs. Calibration: Platt's, on
@@ -26,6 +30,9 @@ THRESHOLDS = (0.3, 0.5, 0.65, 0.8, 0.9, 0.95, 0.98, 0.995)
 MOST_LOST = 0.01
 """Share of validation programs that stopping early may cost."""
 
+LEFT_ALONE = 0.93
+"""Share of sound validation programs that no repair may touch; some points above what is wanted."""
+
 _SURE = 1e-6  # probabilities nearer to 0 and 1 have no finite log-odds worth the name
 
 
@@ -37,11 +44,13 @@ class Reading:
         threshold: of the certainty at which thinking stops; None: all ticks are thought.
         changed: slope and shift of the log-odds where an edit was made.
         kept: the same where none was.
+        least: the probability below which a repair is not carried out.
     """
 
     threshold: float | None = None
     changed: tuple[float, float] = (1.0, 0.0)
     kept: tuple[float, float] = (1.0, 0.0)
+    least: float = 0.0
 
     def calibrated(
         self, probability: NDArray[np.float64], changed: NDArray[np.bool_]
@@ -59,7 +68,12 @@ class Reading:
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> "Reading":
         """What ``to_json`` wrote, or JSON of it."""
-        return cls(document["threshold"], tuple(document["changed"]), tuple(document["kept"]))
+        return cls(
+            document["threshold"],
+            tuple(document["changed"]),
+            tuple(document["kept"]),
+            document.get("least", 0.0),
+        )
 
 
 def log_odds(probability: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -76,7 +90,7 @@ def fit_reading(
     *,
     between: Callable[[int], None] = lambda count: None,
 ) -> Reading:
-    """Fit threshold and calibration.
+    """Fit caution, then the threshold of the early stop and the calibration under it.
 
     Args:
         repairer: with the model; its own threshold is not used.
@@ -86,7 +100,9 @@ def fit_reading(
     """
     if not samples:
         return Reading()
-    plain = replace(repairer, threshold=None)
+    bold = replace(repairer, threshold=None, least=0.0)
+    least = caution(evaluate(bold, samples, data, between=between))
+    plain = replace(bold, least=least)
 
     def measured(threshold: float | None) -> Outcomes:
         return evaluate(replace(plain, threshold=threshold), samples, data, between=between)
@@ -96,7 +112,21 @@ def fit_reading(
     if ticks_of(repairer.model) > 1:
         wanted = float(whole.fixed.mean()) - MOST_LOST
         threshold = lowest(lambda value: float(measured(value).fixed.mean()) >= wanted)
-    return Reading(threshold, platt(whole, whole.changed), platt(whole, ~whole.changed))
+    return Reading(threshold, platt(whole, whole.changed), platt(whole, ~whole.changed), least)
+
+
+def caution(outcomes: Outcomes) -> float:
+    """The lowest probability of a repair that touches few enough of the sound programs.
+
+    Args:
+        outcomes: of validation programs, every repair carried out.
+    """
+    sound = np.array([name == "clean" for name in outcomes.bug_class])
+    touched = np.sort(outcomes.probability[sound & outcomes.changed])[::-1]
+    may = int((1 - LEFT_ALONE) * sound.sum())
+    if len(touched) <= may:
+        return 0.0
+    return float(np.nextafter(touched[may], 1.0))
 
 
 def platt(outcomes: Outcomes, rows: NDArray[np.bool_]) -> tuple[float, float]:

@@ -131,7 +131,9 @@ class Repair:
         certainty: of the location, the least of all steps.
         located: (N + 1) probabilities of the cells at the first step, the last of "no fix".
         ended: ``no fix``, ``edits`` (eight were made), ``stuck`` (no edit could be applied),
-            ``loop`` (a state came again) or ``grid`` (it does not fit).
+            ``loop`` (a state came again), ``grid`` (it does not fit) or ``doubt`` (what was found
+            was too unlikely, and is taken back).
+        sound: that the program needs no edit, at the first step.
         asked: how often the model was asked for an edit.
         ticks: that it thought in all.
     """
@@ -142,6 +144,7 @@ class Repair:
     certainty: float = 1.0
     located: NDArray[np.float32] | None = None
     ended: str = ""
+    sound: float = 1.0
     asked: int = 0
     ticks: int = 0
 
@@ -151,7 +154,8 @@ class Repairer:
     """A model that is asked for edits.
 
     ``read`` and ``ticks`` are those of ``RepairModel.predict``; ``threshold`` stops thinking early;
-    ``bf16`` is of matrix products.
+    ``least`` is the probability below which a repair is not carried out; ``bf16`` is of matrix
+    products.
     """
 
     model: RepairModel
@@ -159,16 +163,23 @@ class Repairer:
     read: Read = "certain"
     ticks: int | None = None
     threshold: float | None = None
+    least: float = 0.0
     device: str = "cpu"
     bf16: bool = False
 
     def repair(self, programs: Sequence[Editable], limit: int = MAX_EDITS) -> list[Repair]:
-        """Repair programs, many at a time.
+        """Repair programs, many at a time; what is too unlikely is left as it was.
 
         Args:
             programs: sound or broken; they are not changed.
             limit: edits of one program at most.
         """
+        return [
+            one if not one.moves or one.probability >= self.least else _taken_back(one, program)
+            for one, program in zip(self._repaired(programs, limit), programs, strict=True)
+        ]
+
+    def _repaired(self, programs: Sequence[Editable], limit: int) -> list[Repair]:
         repairs = [Repair(program) for program in programs]
         seen: list[list[Editable]] = [[program] for program in programs]
         going = list(range(len(repairs)))
@@ -205,7 +216,7 @@ class Repairer:
         kept = sorted(first, key=lambda one: -one.probability)[:count]
         open_ends = [one for one in kept if not one.ended]
         for one, rest in zip(
-            open_ends, self.repair([one.program for one in open_ends], limit - 1), strict=True
+            open_ends, self._repaired([one.program for one in open_ends], limit - 1), strict=True
         ):
             one.program, one.moves = rest.program, one.moves + rest.moves
             one.probability *= rest.probability
@@ -223,6 +234,7 @@ class Repairer:
         repair.ticks += found.ticks
         if repair.located is None:
             repair.located = found.located
+            repair.sound = found.no_fix
         if not found.fix:
             repair.probability *= found.no_fix
             repair.ended = "no fix"
@@ -256,6 +268,10 @@ class Repairer:
                     batch, read=self.read, ticks=self.ticks, threshold=self.threshold, top_k=top_k
                 )
             yield from zip(part, _asked(found, [grids[number] for number in part]), strict=True)
+
+
+def _taken_back(repair: Repair, program: Editable) -> Repair:
+    return replace(repair, program=program, moves=[], probability=repair.sound, ended="doubt")
 
 
 @dataclass(frozen=True)

@@ -44,9 +44,9 @@ class Loaded:
     reading: Reading
 
     def repairer(self, device: str = "cpu", *, bf16: bool = False) -> Repairer:
-        """The version as it is used: it stops thinking where validation says that it may."""
-        model = self.model.to(device)
-        return Repairer(model, threshold=self.reading.threshold, device=device, bf16=bf16)
+        """The version as it is used: how long it thinks and when it acts is of its reading."""
+        model, read = self.model.to(device), self.reading
+        return Repairer(model, threshold=read.threshold, least=read.least, device=device, bf16=bf16)
 
 
 def version_of_round(context: StageContext) -> ModelRow | None:

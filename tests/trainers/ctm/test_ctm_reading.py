@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,9 +18,11 @@ from trainers.ctm.figures import early_figures, tick_gain
 from trainers.ctm.measure import measure
 from trainers.ctm.models import build
 from trainers.ctm.reading import (
+    LEFT_ALONE,
     MOST_LOST,
     THRESHOLDS,
     Reading,
+    caution,
     fit_reading,
     log_odds,
     lowest,
@@ -45,11 +48,44 @@ def repairer(data):
 def test_a_fitted_threshold_costs_at_most_a_point_where_it_was_fitted(repairer, data):
     samples = for_fitting(data, 6, 0)
     reading = fit_reading(repairer, samples, data)
-    whole = evaluate(repairer, samples, data)
+    careful = replace(repairer, least=reading.least)
+    whole = evaluate(careful, samples, data)
     assert reading.threshold in (None, *THRESHOLDS)
-    early = evaluate(replace(repairer, threshold=reading.threshold), samples, data)
+    early = evaluate(replace(careful, threshold=reading.threshold), samples, data)
     assert early.fixed.mean() >= whole.fixed.mean() - MOST_LOST
     assert Reading.from_json(json.loads(json.dumps(reading.to_json()))) == reading
+
+
+def test_a_repair_that_is_too_unlikely_is_taken_back(repairer, data):
+    samples = held_out(data, "validation", 8, 0)
+    bold = evaluate(repairer, samples, data)
+    never = evaluate(replace(repairer, least=1.1), samples, data)
+    assert not never.changed.any()
+    assert never.fixed.tolist() == [name == "clean" for name in never.bug_class]
+    middle = float(np.median(bold.probability[bold.changed])) if bold.changed.any() else 0.5
+    some = evaluate(replace(repairer, least=middle), samples, data)
+    kept = bold.changed & (bold.probability >= middle)
+    assert some.changed.tolist() == kept.tolist()
+    assert (some.fixed[kept] == bold.fixed[kept]).all()
+
+
+@given(
+    st.lists(
+        st.tuples(st.booleans(), st.booleans(), st.floats(0.01, 0.99)), min_size=1, max_size=80
+    )
+)
+def test_caution_leaves_the_wanted_share_of_sound_programs_alone(rows):
+    sound, changed, probability = (np.array(column) for column in zip(*rows, strict=True))
+    told = SimpleNamespace(
+        bug_class=["clean" if one else "syntax" for one in sound],
+        changed=changed,
+        probability=probability,
+    )
+    least = caution(told)
+    touched = sound & changed & (probability >= least)
+    assert touched.sum() <= (1 - LEFT_ALONE) * sound.sum()
+    lower = sound & changed & (probability >= np.nextafter(least, 0))
+    assert least == 0 or lower.sum() > (1 - LEFT_ALONE) * sound.sum()
 
 
 def test_a_model_without_ticks_has_no_threshold(data):
