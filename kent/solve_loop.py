@@ -12,7 +12,8 @@ from memory.records import ProblemRow, SampleRow
 from memory.store import Store
 from sandbox import Sandbox, tests_from_json
 from trainers.fractal.arms import CircuitChooser
-from trainers.fractal.loop import Budget, Loop, LoopSettings, Step
+from trainers.fractal.loop import Budget, Loop, LoopSettings
+from trainers.fractal.outcome import Step
 from trainers.fractal.python.domain import PythonDomain, PythonTask
 from trainers.fractal.python.loops import PythonOutcome
 from trainers.fractal.python.partners import Editor

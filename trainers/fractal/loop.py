@@ -7,12 +7,13 @@ repairs: a :class:`trainers.fractal.domain.Domain` does.
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.random import Generator
 
-from trainers.fractal.domain import FLOOD, Domain, Judgement, Suspect
+from trainers.fractal.domain import FLOOD, Domain, Suspect
+from trainers.fractal.outcome import Outcome, Step, Tried, promise
 
 Task = TypeVar("Task")
 Program = TypeVar("Program")
@@ -46,29 +47,6 @@ class LoopSettings:
     sweeps: int = 1
 
 
-@dataclass(frozen=True)
-class Step:
-    """One call and what came of it; ``kind`` is that of the best program it made.
-
-    ``base`` is the number of the program that was patched, ``root`` the one that was blamed; both
-    are None for the flood.
-    """
-
-    arm: str
-    base: int | None
-    root: int | None
-    tokens: int
-    programs: int
-    new: int
-    passed: bool
-    score: float
-    kind: str
-
-    def to_json(self) -> dict[str, Any]:
-        """For the trace that is stored."""
-        return dict(self.__dict__)
-
-
 class ArmChooser(Protocol):
     """Which arm next, and what came of it."""
 
@@ -77,41 +55,6 @@ class ArmChooser(Protocol):
 
     def learn(self, kind: str, arm: str, *, passed: bool, tokens: int) -> None:
         """A patch by this arm cost so many tokens, and its best program passed or not."""
-
-
-@dataclass
-class Tried(Generic[Program]):
-    """A program that was judged, and how often it was patched."""
-
-    number: int
-    program: Program
-    judgement: Judgement
-    patched: int = 0
-    base: int | None = None
-    arm: str = FLOOD
-    suspects: list[Suspect] | None = None
-
-
-@dataclass(frozen=True)
-class Outcome(Generic[Program]):
-    """How a task ended. ``passing``: all programs that pass; ``best``: the first, or the nearest.
-
-    ``tried`` has every program that was judged, in order; ``first_pass`` says whether the flood had
-    a passing one, before any repair.
-    """
-
-    best: Tried[Program] | None
-    passing: list[Tried[Program]]
-    tried: list[Tried[Program]]
-    steps: list[Step]
-    tokens: int
-    seconds: float
-    first_pass: bool
-
-    @property
-    def passed(self) -> bool:
-        """A program passes what the loop was allowed to see."""
-        return bool(self.passing)
 
 
 @dataclass
@@ -223,7 +166,7 @@ class _Run(Generic[Task, Program]):
             )
         ]
         self._tried += made
-        best = max(made, key=_promise, default=None)
+        best = max(made, key=promise, default=None)
         step = Step(
             arm=arm,
             base=origin,
@@ -253,7 +196,7 @@ class _Run(Generic[Task, Program]):
             if self.passing():
                 return
             written = [one for one in self._tried if one.arm not in self._domain.free]
-            for base in sorted(written, key=_promise, reverse=True):
+            for base in sorted(written, key=promise, reverse=True):
                 for arm in self._local(base, free=True):
                     if (self.passing() and not self._loop.settings.doubted) or not self._in_time():
                         return
@@ -313,7 +256,7 @@ class _Run(Generic[Task, Program]):
 
     def outcome(self, first_pass: bool) -> Outcome[Program]:
         return Outcome(
-            best=max(self._tried, key=_promise, default=None),
+            best=max(self._tried, key=promise, default=None),
             passing=self.passing(),
             tried=self._tried,
             steps=self._steps,
@@ -339,7 +282,3 @@ class _Run(Generic[Task, Program]):
         if not base.suspects:
             return None
         return base.suspects[base.patched % len(base.suspects)]
-
-
-def _promise(tried: Tried[Program]) -> tuple[bool, float, int]:
-    return (tried.judgement.passed, tried.judgement.score, -tried.number)

@@ -15,7 +15,8 @@ from memory.repair_loops import LoopMode, LoopRow
 from sandbox import tests_from_json
 from trainers.fractal.arms import CircuitChooser, FirstArm
 from trainers.fractal.domain import FLOOD
-from trainers.fractal.loop import ArmChooser, Tried
+from trainers.fractal.loop import ArmChooser
+from trainers.fractal.outcome import Tried
 from trainers.fractal.python.domain import PythonDomain, PythonTask
 from trainers.fractal.python.judge import Judge
 from trainers.fractal.python.loops import PythonOutcome, Work, flood_all, kept, run_loops, trace_of

@@ -9,7 +9,8 @@ import numpy as np
 
 from sandbox import Tests
 from trainers.config import PythonLoopConfig
-from trainers.fractal.loop import ArmChooser, Budget, Loop, LoopSettings, Outcome, Tried
+from trainers.fractal.loop import ArmChooser, Budget, Loop, LoopSettings
+from trainers.fractal.outcome import Outcome, Tried
 from trainers.fractal.python.domain import PythonDomain, PythonTask
 from trainers.fractal.python.partners import EditorOf
 from trainers.fractal.python.patches import EDITS

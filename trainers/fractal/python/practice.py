@@ -14,7 +14,7 @@ from memory.repair_pairs import changed_lines, likeness
 from memory.repair_records import RepairPairRow
 from sandbox import Sandbox, Verdict, Word, tests_from_json
 from trainers.fractal.arms import CircuitChooser
-from trainers.fractal.loop import Tried
+from trainers.fractal.outcome import Tried
 from trainers.fractal.python.domain import PythonDomain, PythonTask
 from trainers.fractal.python.loops import PythonOutcome, Work, kept, run_loops, trace_of
 from trainers.fractal.python.partners import EditorOf

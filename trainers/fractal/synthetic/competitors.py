@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from numpy.random import Generator
 
-from trainers.fractal.loop import ArmChooser, Budget, Loop, LoopSettings, Outcome
+from trainers.fractal.loop import ArmChooser, Budget, Loop, LoopSettings
+from trainers.fractal.outcome import Outcome
 from trainers.fractal.synthetic.domain import SyntheticDomain
 from trainers.fractal.synthetic.programs import ChainProgram, SyntheticTask
 from trainers.synthetic_settings import SyntheticConfig
