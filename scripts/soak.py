@@ -67,11 +67,10 @@ def judge(looks: list[Look], since: int) -> list[str]:
         return [f"only {len(looks)} rounds were seen"]
     first, last = looks[since - 1 : since - 1 + _WINDOW], looks[-_WINDOW:]
     found = []
-    memory = [median(look.memory for look in part) for part in (first, last)]
+    memory = [median(look.memory for look in _at_rest(part)) for part in (first, last)]
     if memory[1] > memory[0] * (1 + _MOST_GROWTH):
         found.append(f"resident memory grew from {memory[0]:.0f} to {memory[1]:.0f} bytes")
     for name in ("handles", "threads", "children"):
-        # At rest: a look may come while a backup is made or a stage is started.
         before, after = (min(getattr(look, name) for look in part) for part in (first, last))
         if after > before:
             found.append(f"{name} grew from {before} to {after}")
@@ -85,6 +84,12 @@ def judge(looks: list[Look], since: int) -> list[str]:
         if (most := max(look.parts[part] for look in looks)) > bound:
             found.append(f"{part} came to {most} bytes, over {bound}")
     return found
+
+
+def _at_rest(looks: list[Look]) -> list[Look]:
+    """The looks with the fewest handles: others came while a backup was made or a stage started."""
+    fewest = min(look.handles for look in looks)
+    return [look for look in looks if look.handles == fewest]
 
 
 def _run(folder: Path, rounds: int) -> tuple[list[Look], list[str]]:
