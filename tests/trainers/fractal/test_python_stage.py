@@ -3,7 +3,6 @@
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
-import numpy as np
 import pytest
 from scripted import ScriptedGenerator, adder, adder_programs, context_in
 
@@ -206,12 +205,14 @@ def test_edits_that_come_to_nothing_are_counted_and_not_stored(tmp_path):
 
 @dataclass
 class Lottery(ScriptedGenerator):
-    """Whole programs that are drawn by the request's seed and never right."""
+    """Whole programs that never come twice, whatever the seed, and are never right."""
+
+    drawn: int = 100
 
     def generate(self, requests, params):
         for request in requests:
-            number = np.random.default_rng(request.params.seed).integers(100, 10**6)
-            code = f"def add(x):\n    return x - {number}"
+            self.drawn += 1
+            code = f"def add(x):\n    return x - {self.drawn}"
             yield Completion(request.key, f"```python\n{code}\n```", 10, -2.0, "stop")
 
 

@@ -146,7 +146,10 @@ class PythonDomain:
     ) -> list[Rendered[PythonProgram]]:
         if not asked:
             return []
-        requests = [replace(_request(program), params=params) for program, params in asked]
+        requests = [
+            replace(_request(program), params=params, seed=(params.seed + place) % 2**31)
+            for place, (program, params) in enumerate(asked)
+        ]
         answers = self.writer.write(requests, asked[0][1])
         found = []
         lost = 0

@@ -24,6 +24,7 @@ from trainers.fractal.python.partners import Chooser, EditorOf
 from trainers.fractal.python.patches import EDITS, RESAMPLE
 from trainers.fractal.python.practice import DOMAIN
 from trainers.fractal.python.program import PythonProgram
+from trainers.fractal.python.shared_draws import SharedDraws
 from trainers.samples import SampleSource
 from trainers.stage import StageContext
 from trainers.visible import visible_tests
@@ -76,6 +77,7 @@ class Evaluation:
         for task, programs, tokens in flood_all(missing, domain, self._config, context):
             flooded.append(Flooded(task, programs, tokens))
             context.progress.advance()
+        domain = replace(domain, writer=SharedDraws(domain.writer))
         rival = replace(domain, arms_wanted=(RESAMPLE,), recall=None)
         for mode, one in ((LOOP, domain), (RIVAL, rival)):
             works = [self._work(item, mode) for item in flooded]
