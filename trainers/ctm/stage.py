@@ -122,7 +122,11 @@ class _Run:
         return row, told
 
     def _train(self, trainer: CTMTrainer) -> list[float]:
-        """Train for what is left of the round's budget; it is kept over a cut."""
+        """Train for what is left of the round's budget, which is kept over a cut.
+
+        A round ends with the last stage: in the next pass the rate rises again, and a version from
+        its beginning would be worse than what there was.
+        """
         context, settings = self._context, self._settings
         start = self._start(trainer)
         context.progress.start("train", settings.samples, "samples")
@@ -132,15 +136,18 @@ class _Run:
             context.check_stop()
 
         losses: list[float] = []
-        while True:
+        if trainer.stage_done and trainer.state.samples == start["samples"]:
+            trainer.next_stage()  # the round before ended with its stage
+        while not (trainer.stage_done and trainer.in_last_stage):
             seconds = settings.seconds - (trainer.state.seconds - start["seconds"])
             samples = settings.samples - (trainer.state.samples - start["samples"])
             if seconds <= 0 or (settings.samples and samples <= 0):
                 return losses
             budget = Budget(seconds, int(samples) if settings.samples else None)
             losses += trainer.train(budget, between=between)
-            if trainer.stage_done:
+            if trainer.stage_done and not trainer.in_last_stage:
                 trainer.next_stage()
+        return losses
 
     def _start(self, trainer: CTMTrainer) -> dict[str, float]:
         """Seconds and samples at which this round's training began."""
@@ -168,7 +175,7 @@ class _Run:
 
     def _passed(self, trainer: CTMTrainer, row: ModelRow) -> bool:
         """Whether validation says that the stage is learned, its samples spent or not."""
-        if trainer.stage.target >= 1 or trainer.state.stage + 1 == len(trainer.recipe.stages):
+        if trainer.stage.target >= 1 or trainer.in_last_stage:
             return False
         stage = stage_filter(trainer.recipe.stages, trainer.state.stage)
         split = self._data.split("validation")

@@ -129,6 +129,11 @@ class CTMTrainer:
         return self.recipe.stages[self.state.stage]
 
     @property
+    def in_last_stage(self) -> bool:
+        """Whether no further stage of this pass follows."""
+        return self.state.stage + 1 == len(self.recipe.stages)
+
+    @property
     def finished(self) -> bool:
         """Whether the last stage was gone through at least once."""
         return self.state.passes > 0

@@ -1,6 +1,7 @@
 """Rounds of the CTM stage on a small data set: they go on, register versions and pass the gate."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,21 @@ def test_rounds_go_on_where_the_last_one_stopped(rounds):
     assert read_state(checkpoints(folder / WORK)[-1])[0].samples == 16
     assert [row.id for row in store.models("ctm")] == ["ctm-0001", "ctm-0002"]
     assert verify(folder) == []
+
+
+def test_a_round_ends_with_the_last_stage_and_the_next_one_begins_another_pass(tmp_path, built):
+    short = {"curriculum_share": 0.0001, "samples": 500, "repair_pairs": False}
+    context = context_in(tmp_path, built)
+    ctm = context.settings.ctm.model_copy(update=short)
+    changed = context.settings.model_copy(update={"ctm": ctm})
+    told = finish(replace(context, settings=changed))["training"]
+    assert (told["stage"], told["stage_step"]) == (4, told["stage_steps"])
+    assert told["samples"] < 500
+    state = read_state(checkpoints(tmp_path / WORK)[-1])[0]
+    assert state.passes == 0
+    again = finish(replace(context_in(tmp_path, built), settings=changed))["training"]
+    assert again["samples"] > told["samples"]
+    assert (again["stage"], again["stage_step"]) == (4, again["stage_steps"])
 
 
 def test_every_set_has_its_figures_and_the_gate_its_reason(rounds):
