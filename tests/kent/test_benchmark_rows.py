@@ -32,8 +32,10 @@ def outcomes() -> Outcomes:
     fixed = np.array([True, False, True, True])
     ones = np.ones(4)
     return Outcomes(
-        fixed, ["syntax", "value", "clean", "clean"], np.array([1, 1, 0, 0]), np.zeros(4, int),
-        np.full(4, 9), fixed, ones, ones, 1.0, fixed[None],
+        fixed=fixed, bug_class=["syntax", "value", "clean", "clean"],
+        edits=np.array([1, 1, 0, 0]), missing=np.zeros(4, int), lexemes=np.full(4, 9),
+        located=fixed, probability=ones, certainty=ones, changed=fixed, asked=np.ones(4, int),
+        ticks=np.ones(4, int), seconds=1.0, by_tick=fixed[None],
     )  # fmt: skip
 
 
