@@ -1,5 +1,6 @@
 """``kent solve``: what was learned, put to use."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from kent.cli_app import App, json_option, pass_app, print_json, say
 from kent.errors import ConfigError
 
 _LONGEST_NAME = 4096
+_FILE_NAME = re.compile(r"[\w./~-]+\.(?:txt|md|py|rst)")
 
 
 @click.command()
@@ -119,9 +121,15 @@ def solve(
 
 
 def _given(statement: str | None) -> str | None:
-    """The text that STATEMENT stands for."""
+    """The text that STATEMENT stands for.
+
+    Raises:
+        ConfigError: it reads like the name of a file that is not there.
+    """
     if statement == "-":
         return sys.stdin.read()
+    if statement and _FILE_NAME.fullmatch(statement) and not Path(statement).exists():
+        raise ConfigError(f"there is no file {statement}; give a file, the text itself, or -")
     if statement and len(statement) < _LONGEST_NAME and Path(statement).is_file():
         return Path(statement).read_text(encoding="utf-8", errors="replace")
     return statement

@@ -1,5 +1,6 @@
 """From a person's words to a problem, and from it to the best verified program."""
 
+import os
 import re
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -22,6 +23,11 @@ from trainers.generators.base import Generator, SamplingParams
 from trainers.stage import StageContext
 
 _PYTHON = re.compile(r"(?:async[ \t]+def|def|class|import|from|@)\b|@")
+# How prose names a function: `name`, name(...), or a name with an underscore after that word.
+_NAMED = re.compile(
+    r"`([A-Za-z_]\w*)(?:\([^`]*\))?`|\bfunction\s+(?:named\s+|called\s+)?([A-Za-z_]\w*)\("
+    r"|\bfunction\s+(?:named|called)\s+([A-Za-z_]\w*)|\bfunction\s+([A-Za-z]\w*_\w+)"
+)
 _DEFINES = re.compile(r"^[ \t]*(?:async[ \t]+)?def[ \t]+(\w+)", re.MULTILINE)
 
 
@@ -86,6 +92,9 @@ def as_problem(
         except ConversionError as error:
             raise ConfigError(f"--test: {error}; write e.g. 'assert f(2) == 4'") from error
         name = name or judged.entry_point
+    if not name and (found := _NAMED.search(statement or "")):
+        name = next(group for group in found.groups() if group)
+        judged = Tests("data", name)
     if not name:
         raise ConfigError("which function? name it with --function, a --test or a --stub")
     return ProblemRow(
@@ -117,6 +126,8 @@ def solve_problem(
     Raises:
         TrainerError: the generator or a model cannot be used.
     """
+    # Trainers ask the environment for the folder, as a stage's process has it.
+    os.environ["KENT_WEIGHTS"] = str(config.weights_dir.resolve())
     kind = config.critic.protocol
     generator = _generator(config)
     champion = _champion(config, kind, generator.id, tell)

@@ -33,6 +33,33 @@ def test_the_function_is_named_by_a_stub_a_test_or_the_user():
     assert as_problem("x", stub=None, entry_point="mine", tests=[]).entry_point == "mine"
 
 
+@pytest.mark.parametrize(
+    ("statement", "name"),
+    [
+        ("Write `is_prime` that tells primes.", "is_prime"),
+        ("Write a function `area(r)` of a circle.", "area"),
+        ("Write a function add(a, b) that adds.", "add"),
+        ("Write a function named rev that reverses a string.", "rev"),
+        ("Write a function sum_even that sums.", "sum_even"),
+    ],
+)
+def test_a_function_may_be_named_by_the_statement(statement, name):
+    assert as_problem(statement, stub=None, entry_point=None, tests=[]).entry_point == name
+
+
+@pytest.mark.parametrize(
+    "statement", ["Write a function that reverses.", "Write a function to add."]
+)
+def test_a_word_after_function_is_no_name(statement):
+    with pytest.raises(ConfigError, match="which function"):
+        as_problem(statement, stub=None, entry_point=None, tests=[])
+
+
+def test_a_file_that_is_not_there_is_said(capsys, tmp_path):
+    assert main(["--state", str(tmp_path), "solve", str(tmp_path / "what.txt")]) == 2
+    assert "there is no file" in capsys.readouterr().err
+
+
 def test_the_command_line_says_what_is_missing(capsys, tmp_path):
     assert main(["--state", str(tmp_path), "solve", "Add two."]) == 2
     assert "which function" in capsys.readouterr().err
