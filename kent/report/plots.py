@@ -73,7 +73,7 @@ def _one_round(document: Json, stage: str, view: StageView) -> list[str]:
     ]  # fmt: skip
     curve = _reliability(document, stage)
     shown = [_forest(_slug(stage), rows, "broad" if curve else "large")] if rows else []
-    return [*shown, _small(curve)] if curve else shown
+    return [*shown, *([_small(curve)] if curve else []), *_analysis(document, stage)]
 
 
 def _forest(key: str, rows: list[Row], shape: Literal["broad", "large"]) -> str:

@@ -32,5 +32,5 @@ def test_the_command_shows_the_arithmetic():
     done = subprocess.run(
         [sys.executable, str(script), *rates], capture_output=True, text=True, check=True, cwd=ROOT
     )
-    assert "| 8 | 80 | 168 |" in done.stdout
+    assert "| 8 | 80 | 216 |" in done.stdout
     assert "samples/s = GPUs x 10" in done.stdout
