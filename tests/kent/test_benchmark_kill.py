@@ -18,19 +18,6 @@ from memory.store import Store
 CODE_TESTS = Path(__file__).parents[1] / "trainers" / "code_trainer"
 sys.path.append(str(CODE_TESTS))
 
-_TOML = """\
-[daemon]
-min_free_gb = 0
-heartbeat_s = 0.2
-[code]
-sources = []
-dimensions = 1000
-benchmark_candidates = 150
-benchmark_seconds = 60
-generator = false
-[tasks]
-hub = false
-"""
 WORDS = (
     "benchmark", "--part", "code", "--isolated", "--shared-cache", "--json", "--seed", "7",
 )  # fmt: skip
@@ -38,9 +25,9 @@ WORDS = (
 
 @pytest.fixture
 def state(box: Box) -> Box:
-    from code_rounds import fill
+    from code_rounds import TOML, fill
 
-    box.write(_TOML)
+    box.write(TOML)
     with box.store() as store:
         fill(store)
     return box

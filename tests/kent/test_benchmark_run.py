@@ -13,26 +13,12 @@ from memory.store import Store
 
 sys.path.append(str(Path(__file__).parents[1] / "trainers" / "code_trainer"))
 
-_TOML = """\
-[daemon]
-min_free_gb = 0
-heartbeat_s = 0.2
-[code]
-sources = []
-dimensions = 1000
-benchmark_candidates = 150
-benchmark_seconds = 60
-generator = false
-[tasks]
-hub = false
-"""
-
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    from code_rounds import fill
+    from code_rounds import TOML, fill
 
-    (tmp_path / "kent.toml").write_text(_TOML)
+    (tmp_path / "kent.toml").write_text(TOML)
     with Store.open(tmp_path / "state" / "kent.db") as store:
         fill(store)
     monkeypatch.chdir(tmp_path)

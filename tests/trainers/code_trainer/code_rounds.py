@@ -20,6 +20,20 @@ SETTINGS = TrainerSettings(
         generator=False,
     )
 )
+# The same for a daemon that is run as a process.
+TOML = """\
+[daemon]
+min_free_gb = 0
+heartbeat_s = 0.2
+[code]
+sources = []
+dimensions = 1000
+benchmark_candidates = 150
+benchmark_seconds = 60
+generator = false
+[tasks]
+hub = false
+"""
 NAMES = ("limit", "order", "price", "label", "route", "frame", "token", "group")
 
 
