@@ -19,6 +19,7 @@ from trainers.code_trainer.edits.instantiate import Candidate
 from trainers.code_trainer.edits.priors import Priors
 from trainers.code_trainer.edits.program import Program
 from trainers.code_trainer.edits.ranking import Ranking
+from trainers.code_trainer.edits.second_look import SecondLook
 from trainers.code_trainer.edits.spectrum import Spectrum
 from trainers.code_trainer.edits.splice import NoText
 from trainers.code_trainer.knowledge import usable
@@ -49,6 +50,7 @@ class PatternEditor:
     """Candidates by learned patterns, in their order; see ``partners.Editor``."""
 
     ranking: Ranking
+    second_look: SecondLook | None = None
     _open: dict[str, Iterator[Candidate]] = field(default_factory=dict)
 
     def edits(self, code: str, statement: str, evidence: Evidence, count: int) -> list[str]:
@@ -59,7 +61,10 @@ class PatternEditor:
             except (SyntaxError, ValueError, RecursionError):
                 return []
             failed = Verdict("", Word.FAILED, evidence.failure, trace=tuple(evidence.trace))
-            self._open[code] = self.ranking.ordered(program, Spectrum.of(failed))
+            found = self.ranking.ordered(program, Spectrum.of(failed))
+            if self.second_look is not None:
+                found = self.second_look.ordered(program, found)
+            self._open[code] = found
         return [text for made in islice(self._open[code], count) if (text := _text(made))]
 
 
@@ -79,8 +84,9 @@ def editors(store: Store, state_dir: Path) -> EditorOf:
     makers: dict[str, Callable[[], Editor]] = {}
     library = usable(recall_library(store))
     if library.patterns:
-        ranking = Ranking(library, _priors(store, state_dir))
-        makers[EDIT] = lambda: PatternEditor(ranking)
+        priors, look = _order(store, state_dir)
+        ranking = Ranking(library, priors)
+        makers[EDIT] = lambda: PatternEditor(ranking, look)
     ctm = open_ctm(store, state_dir)
     if ctm is not None:
         makers[CTM] = lambda: CTMEditor(*ctm)
@@ -135,12 +141,12 @@ def open_chooser(context: StageContext, generator_id: str) -> Iterator[Chooser]:
         yield CriticChooser(version.critic, features, wanted)
 
 
-def _priors(store: Store, state_dir: Path) -> Priors:
+def _order(store: Store, state_dir: Path) -> tuple[Priors, SecondLook | None]:
     """The order that the code trainer's version in use has learned; untrained without one."""
     row = versions.in_use(store)
     if row is None or row.checkpoint is None:
-        return Priors()
-    return Priors.load((state_dir / row.checkpoint).parent / "priors.json")
+        return Priors(), None
+    return versions.load_order((state_dir / row.checkpoint).parent)
 
 
 def _text(made: Candidate) -> str | None:

@@ -165,6 +165,12 @@ class CodeConfig(Section):
     broken: int = Field(
         400, ge=0, description="solutions of train problems that are broken to learn the order from"
     )
+    library_functions: int = Field(
+        20_000,
+        ge=0,
+        le=1_000_000,
+        description="functions of Python's library counted to learn what looks like code",
+    )
     candidates: int = Field(1500, ge=1, le=1_000_000, description="programs run for one task")
     seconds: float = Field(20.0, gt=0, le=86_400, description="for the search of one task")
     benchmark_candidates: int = Field(

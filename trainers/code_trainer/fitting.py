@@ -5,11 +5,17 @@ from itertools import islice
 
 from memory.hologram.codebook import Codebook
 from sandbox import Sandbox
-from trainers.code_trainer.broken import broken_problems
+from trainers.code_trainer.broken import Broken, broken_problems
+from trainers.code_trainer.corpus import fixed_functions, library_functions
 from trainers.code_trainer.edits.injection import from_fixes
+from trainers.code_trainer.edits.judging import TestRunner
 from trainers.code_trainer.edits.learning import Example, fit
 from trainers.code_trainer.edits.library import PatternLibrary
+from trainers.code_trainer.edits.look_learning import fit_second_look, look
+from trainers.code_trainer.edits.naturalness import Naturalness
 from trainers.code_trainer.edits.priors import Priors
+from trainers.code_trainer.edits.ranking import Ranking
+from trainers.code_trainer.edits.second_look import SecondLook
 from trainers.code_trainer.generation import fit_generator
 from trainers.code_trainer.knowledge import usable
 from trainers.code_trainer.localise import Localiser
@@ -21,6 +27,9 @@ from trainers.tasks.swe.types import SWETask
 
 LEAST_TREES = 20
 """Tasks with a tree below which a ranking of files is not learned."""
+
+LOOK_SHARE = 3
+"""Of the broken programs every so many-th is for the second look, the others for the order."""
 
 MOST_EXAMPLES = 200
 """Fixes that the order is learned from: more change little and take longer."""
@@ -42,21 +51,40 @@ def fit_version(
         codebook: the container's.
         sandbox: where broken programs are tested.
     """
-    context.progress.start("break programs", 0, "")
     others = pattern_half(tasks)
+    problems = sorted(load_sets(context).train, key=lambda problem: by_hash(problem.id))
+    to_read, to_break = problems[::2], problems[1::2]
+    context.progress.start("count words", 0, "")
+    naturalness = Naturalness.fit(
+        [
+            *library_functions(context.settings.code.library_functions, context.check_stop),
+            *fixed_functions(task for task in tasks if task.task_id in others),
+            *(problem.reference for problem in to_read if problem.reference),
+        ]
+    )
+    context.progress.start("break programs", 0, "")
     broken = list(
         broken_problems(
-            load_sets(context).train,
+            to_break,
             [task for task in tasks if task.task_id not in others],
             sandbox,
+            naturalness,
             most=context.settings.code.broken,
             seed=context.seed,
             check_stop=context.check_stop,
         )
     )
     context.progress.start("learn the order", 0, "")
-    examples = [example for _, example in broken]
+    for_look, for_order = (
+        broken[::LOOK_SHARE],
+        [one for number, one in enumerate(broken) if number % LOOK_SHARE],
+    )
+    examples = [one.example for one in for_order]
     priors = fit_priors(tasks, library, examples, context.check_stop)
+    second_look = None
+    if for_look:
+        ranking = Ranking(usable(library.only(others)), priors)
+        second_look = _second_look(context, ranking, naturalness, for_look, sandbox)
     with_tree = [task for task in tasks if task.tree is not None and task.source != "mined"]
     localiser = None
     if len(with_tree) >= LEAST_TREES:
@@ -70,8 +98,27 @@ def fit_version(
         generator = fit_generator(
             tasks, codebook, epochs=config.generator_epochs, seed=context.seed
         )
-    problems = tuple(dict.fromkeys(problem_id for problem_id, _ in broken))
-    return Fitted(priors, localiser, generator, problems)
+    seen = dict.fromkeys([one.problem_id for one in broken] + [problem.id for problem in to_read])
+    return Fitted(priors, localiser, generator, tuple(seen), second_look)
+
+
+def _second_look(
+    context: StageContext,
+    ranking: Ranking,
+    naturalness: Naturalness,
+    broken: Sequence[Broken],
+    sandbox: Sandbox,
+) -> SecondLook:
+    """Learn what a second look at the candidates is worth, on programs the order did not see."""
+    context.progress.start("learn a second look", len(broken), "programs")
+    looks = []
+    for one in broken:
+        context.check_stop()
+        found = look(one.example, ranking, naturalness, TestRunner(sandbox, one.tests))
+        if found is not None:
+            looks.append(found)
+        context.progress.advance()
+    return fit_second_look(naturalness, looks)
 
 
 def pattern_half(tasks: Iterable[SWETask]) -> set[str]:

@@ -6,6 +6,7 @@ from memory.hologram.container import HologramContainer
 from memory.store import Store
 from trainers.code_trainer.edits.library import PatternLibrary
 from trainers.code_trainer.edits.priors import Priors
+from trainers.code_trainer.edits.second_look import SecondLook
 from trainers.code_trainer.generator import CodeGenerator
 from trainers.code_trainer.localisation import Localisation, Yardstick, of_result
 from trainers.code_trainer.localise import Localiser
@@ -33,6 +34,7 @@ class Knowledge:
     generator: CodeGenerator | None = None
     yardstick: Yardstick = field(default_factory=Yardstick)
     trained: bool = True
+    second_look: SecondLook | None = None
 
     def localise(self, task: SWETask) -> Localisation:
         """Rank the files and functions of a task's tree.
@@ -67,8 +69,11 @@ def recall(
     localiser: Localiser | None = None,
     generator: CodeGenerator | None = None,
     yardstick: Yardstick | None = None,
+    second_look: SecondLook | None = None,
 ) -> Knowledge:
     """What the store remembers, with a version's weights."""
     library = usable(recall_library(store))
     ranks = yardstick or Yardstick()
-    return Knowledge(container, library, priors, localiser, generator, ranks)
+    return Knowledge(
+        container, library, priors, localiser, generator, ranks, second_look=second_look
+    )

@@ -16,6 +16,7 @@ from trainers.code_trainer.edits.library import PatternLibrary
 from trainers.code_trainer.edits.program import Program
 from trainers.code_trainer.edits.ranking import Ranking, fixed_order
 from trainers.code_trainer.edits.search import Budget, Plausible, SearchResult, search
+from trainers.code_trainer.edits.second_look import SecondLook
 from trainers.errors import TaskError
 from trainers.tasks.swe.types import Judge, SWETask
 
@@ -187,11 +188,15 @@ class ProgramRepairer:
         return "resolved" if verdict.passed else "overfitted"
 
 
-def learned_order(ranking: Ranking) -> Order:
-    """The order by learned priors, the program's spectrum, circuits and constraints."""
+def learned_order(ranking: Ranking, second_look: SecondLook | None = None) -> Order:
+    """The order by learned priors, the program's spectrum, circuits and constraints.
+
+    ``second_look``: puts what comes next in order anew.
+    """
 
     def order(program: Program, runner: TestRunner) -> Iterator[Candidate]:
-        return ranking.ordered(program, runner.observe(program.source))
+        found = ranking.ordered(program, runner.observe(program.source))
+        return found if second_look is None else second_look.ordered(program, found)
 
     return order
 

@@ -63,7 +63,7 @@ class Solver:
         )
         self._encoder = CodeEncoder(container.codebook)
         order = (
-            learned_order(self._ranking)
+            learned_order(self._ranking, knowledge.second_look)
             if knowledge.trained
             else untrained_order(knowledge.library, seed)
         )

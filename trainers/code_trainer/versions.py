@@ -9,6 +9,7 @@ from memory.hologram.container import HologramContainer
 from memory.records import ModelRow
 from memory.store import Store
 from trainers.code_trainer.edits.priors import Priors
+from trainers.code_trainer.edits.second_look import SecondLook
 from trainers.code_trainer.generation import FittedGenerator, load_generation
 from trainers.code_trainer.knowledge import MEMORY, Knowledge, recall
 from trainers.code_trainer.localisation import Yardstick
@@ -18,6 +19,7 @@ from trainers.stage import StageContext
 
 KIND = "code"
 _MANIFEST, _PRIORS, _LOCALISER = "version.json", "priors.json", "localiser"
+_LOOK = "second_look"
 INDEXES, TABLES = Path("cache") / "index", Path("cache") / "tables"
 """Below the state directory: where the localiser keeps repositories' indexes and tasks' tables."""
 
@@ -31,13 +33,14 @@ WHERE m.kind = ? AND r.round_id = ? AND m.checkpoint IS NOT NULL ORDER BY m.vers
 class Fitted:
     """What a version is beside the memory: the order, where to look, and who writes patches.
 
-    ``problems``: the train problems whose solutions were broken to learn the order.
+    ``problems``: the train problems whose solutions the order has learned from.
     """
 
     priors: Priors
     localiser: Localiser | None
     generator: FittedGenerator | None = None
     problems: tuple[str, ...] = ()
+    second_look: SecondLook | None = None
 
 
 def in_use(store: Store) -> ModelRow | None:
@@ -126,14 +129,27 @@ def load(
         )
     memory = container.create_neural_memory(MEMORY)
     generator = load_generation(folder, container.codebook, memory)
-    priors, ranks = Priors.load(folder / _PRIORS), Yardstick(caches / INDEXES)
-    return recall(store, container, priors, localiser, generator, ranks)
+    priors, look = load_order(folder)
+    ranks = Yardstick(caches / INDEXES)
+    return recall(store, container, priors, localiser, generator, ranks, look)
+
+
+def load_order(folder: Path) -> tuple[Priors, SecondLook | None]:
+    """The order of candidates that a version's folder holds; versions of old have no second look.
+
+    Raises:
+        CheckpointError: a file is missing or cannot be read.
+    """
+    look = SecondLook.load(folder / _LOOK) if (folder / _LOOK).is_dir() else None
+    return Priors.load(folder / _PRIORS), look
 
 
 def _write(state_dir: Path, folder: Path, fitted: Fitted) -> dict[str, str]:
     target = state_dir / folder
     target.mkdir(parents=True, exist_ok=True)
     fitted.priors.save(target / _PRIORS)
+    if fitted.second_look is not None:
+        fitted.second_look.save(target / _LOOK)
     if fitted.localiser is not None:
         fitted.localiser.save(target / _LOCALISER)
     if fitted.generator is not None:

@@ -1,11 +1,13 @@
-"""Parses the Python in data files quietly: an old escape in a text is no fault of ours."""
+"""Python source as data: the files of this Python's library, and parsing that stays quiet."""
 
 import ast
+import sysconfig
 import warnings
+from pathlib import Path
 
 
 def parse(source: str) -> ast.Module:
-    """Parse ``source``.
+    """Parse ``source`` without warnings: an old escape in a text is no fault of ours.
 
     Raises:
         SyntaxError: it is no Python.
@@ -15,3 +17,14 @@ def parse(source: str) -> ast.Module:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return ast.parse(source)
+
+
+def library_files() -> tuple[Path, list[str]]:
+    """The folder of this Python's library, and its Python files below it, tests aside, sorted."""
+    library = Path(sysconfig.get_path("stdlib"))
+    names = sorted(
+        str(path.relative_to(library))
+        for path in library.rglob("*.py")
+        if "site-packages" not in path.parts and "test" not in path.relative_to(library).parts
+    )
+    return library, names

@@ -17,6 +17,7 @@ SETTINGS = TrainerSettings(
         candidates=150,
         seconds=5,
         broken=4,
+        library_functions=200,
         generator=False,
     )
 )
@@ -28,6 +29,7 @@ heartbeat_s = 0.2
 [code]
 sources = []
 dimensions = 1000
+library_functions = 200
 benchmark_candidates = 150
 benchmark_seconds = 60
 generator = false

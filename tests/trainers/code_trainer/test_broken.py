@@ -53,20 +53,22 @@ def test_a_broken_solution_fails_and_its_repair_is_the_solution(sandbox):
     found = made(sandbox, 4)
     assert found
     tests = tests_from_json(problem(1).tests)
-    for problem_id, example in found:
-        assert problem_id in ("p/1", "p/2")
+    for one in found:
+        example = one.example
+        assert one.problem_id in ("p/1", "p/2")
+        assert one.tests == tests
         assert example.program.source != PROGRAM
         assert not TestRunner(sandbox, tests)([example.program.source])[0].passed
         assert example.spectrum is not None
         assert len(example.paths) == 1
 
-    assert {example.wanted for _, example in found} == {form(ast.parse(PROGRAM))}
+    assert {one.example.wanted for one in found} == {form(ast.parse(PROGRAM))}
 
 
 def test_no_more_are_made_than_wanted_and_the_seed_decides_which(sandbox):
     assert made(sandbox, 0) == []
     assert len(made(sandbox, 1)) == 1
-    sources = [[example.program.source for _, example in made(sandbox, 3)] for _ in range(2)]
+    sources = [[one.example.program.source for one in made(sandbox, 3)] for _ in range(2)]
     assert sources[0] == sources[1]
 
 

@@ -2,6 +2,7 @@
 
 The patterns are mined from the same fixes read backwards, so that what breaks is what people broke;
 drawn by how often it was seen. A broken program counts only where a test of the right one fails.
+Of several that are drawn those are taken that look most like code, since people's bugs do.
 """
 
 import ast
@@ -16,6 +17,7 @@ from trainers.code_trainer.edits.instantiate import Candidate, candidate, fits
 from trainers.code_trainer.edits.judging import TestRunner
 from trainers.code_trainer.edits.learning import Example
 from trainers.code_trainer.edits.library import PatternLibrary
+from trainers.code_trainer.edits.naturalness import Naturalness
 from trainers.code_trainer.edits.priors import Priors
 from trainers.code_trainer.edits.program import Program
 from trainers.code_trainer.edits.slots import Slots
@@ -26,8 +28,8 @@ from trainers.tasks.swe.types import SWETask
 MOST_NODES = 350
 """Of a function that an example is made of; a search in a larger one is none of one function."""
 
-TRIES = 60
-"""Draws for one broken program."""
+TRIES, DRAWN = 100, 6
+"""Draws for one program, and of what they give how many are tested for each that is wanted."""
 
 
 def reversed_library(tasks: Iterable[SWETask]) -> PatternLibrary:
@@ -72,11 +74,15 @@ class Injector:
 
     Args:
         library: of fixes read backwards, see :func:`reversed_library`.
+        naturalness: tells which broken programs look most like code; None: any will do.
         seed: of what is drawn.
     """
 
-    def __init__(self, library: PatternLibrary, *, seed: int = 0) -> None:
+    def __init__(
+        self, library: PatternLibrary, naturalness: Naturalness | None = None, *, seed: int = 0
+    ) -> None:
         self._library, self._random = library, Random(seed)
+        self._naturalness = naturalness
         self._priors = Priors()
         self._patterns = [library.patterns[key] for key in sorted(library.patterns)]
         self._weights = [float(library.counts[p.key].tasks) for p in self._patterns]
@@ -100,14 +106,23 @@ class Injector:
                 drawn.setdefault(made.text, made)
             except NoText:
                 continue
-            if len(drawn) >= 2 * count:
+            if len(drawn) >= DRAWN * count:
                 break
         outcomes = TestRunner(sandbox, tests)(list(drawn))
         failing = [t for t, o in zip(drawn, outcomes, strict=True) if not o.passed]
-        for text in failing[:count]:
+        for text in self._best(source, failing)[:count]:
             spectrum = TestRunner(sandbox, tests).observe(text)
             path = drawn[text].cell.site.path
             yield Example(Program(text), form(program.tree), (path,), spectrum)
+
+    def _best(self, source: str, broken: list[str]) -> list[str]:
+        """Sort broken variants, those that look most like code first, word for word."""
+        if self._naturalness is None:
+            return broken
+        changes = {text: self._naturalness.change(source, text) for text in broken}
+        return sorted(
+            broken, key=lambda text: -changes[text]["surface.new"] - changes[text]["structure.new"]
+        )
 
     def _draw(self, program: Program, slots: Slots) -> Candidate | None:
         (pattern,) = self._random.choices(self._patterns, self._weights)

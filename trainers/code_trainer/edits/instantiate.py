@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 
 from trainers.code_trainer.edits.choice import Choice
@@ -50,7 +51,7 @@ class Candidate:
         """The normal form of the whole program."""
         return form(self.tree)
 
-    @property
+    @cached_property
     def text(self) -> str:
         """The program's text.
 

@@ -10,6 +10,9 @@ from trainers.code_trainer.edits.spectrum import Spectrum
 LIMITS = Limits(cpu_s=0.15, wall_s=6.0, memory_mb=256)
 """A candidate's; most take a hundredth of it, and one that loops takes it all."""
 
+HASTY = replace(LIMITS, cpu_s=0.03)
+"""Those of a first try: one candidate that loops costs as much time as hundreds that do not."""
+
 
 class TestRunner:
     """Runs programs against one task's visible tests.
@@ -50,15 +53,20 @@ class TestRunner:
             self._tests = replace(self._tests, calls=calls)
         return Spectrum.of(verdict)
 
-    def __call__(self, texts: Sequence[str]) -> list[Outcome]:
-        """Run programs; their outcomes in order. One that the sandbox lost counts as failing."""
+    def __call__(self, texts: Sequence[str], *, hasty: bool = False) -> list[Outcome]:
+        """Run programs; their outcomes in order. One that the sandbox lost counts as failing.
+
+        ``hasty``: give each less time; one that needs more is ``slow``.
+        """
+        limits = HASTY if hasty else self._limits
         programs = (
-            Program(str(number), text, self._tests, limits=self._limits)
+            Program(str(number), text, self._tests, limits=limits)
             for number, text in enumerate(texts)
         )
         outcomes = [Outcome(False)] * len(texts)
         for verdict in self._sandbox.run_many(programs):
-            outcomes[int(verdict.key)] = Outcome(verdict.passed, _right(verdict))
+            slow = verdict.word is Word.TIMEOUT
+            outcomes[int(verdict.key)] = Outcome(verdict.passed, _right(verdict), slow)
         return outcomes
 
 

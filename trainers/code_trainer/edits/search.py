@@ -1,20 +1,24 @@
 """The search for a repair: candidates in order, run against the visible tests, until one passes.
 
 Single edits come first; then, where the budget allows, a second edit on those single ones that
-came further than the program did. After the first that passes, a window of further candidates is
-looked at, so that the answer is the best of several and not only the first.
+came further than the program did. All get little time at first, since most that take long never
+end; those that were cut are run again with more at the end. After the first that passes, a window
+of further candidates is looked at.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from time import monotonic
+from typing import Protocol
 
 from trainers.code_trainer.edits.instantiate import Candidate
 from trainers.code_trainer.edits.program import Program
 from trainers.code_trainer.edits.splice import NoText
 
 BATCH = 48
+SLOW_SHARE = 0.2
+"""Of the time, what is kept for candidates that took too long at first, where there are some."""
 
 
 @dataclass(frozen=True)
@@ -34,14 +38,21 @@ class Budget:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a program did: whether all tests pass, how many calls were right before one failed."""
+    """How a program did: whether all tests pass, how many calls were right before one failed.
+
+    ``slow``: it was cut because it took too long.
+    """
 
     passed: bool
     right: int = 0
+    slow: bool = False
 
 
-RunTests = Callable[[Sequence[str]], list[Outcome]]
-"""Runs texts of programs against the visible tests; one outcome for each, in their order."""
+class RunTests(Protocol):
+    """Runs texts of programs against the visible tests."""
+
+    def __call__(self, texts: Sequence[str], *, hasty: bool = False) -> list[Outcome]:
+        """Return one outcome for each, in their order; ``hasty``: with less time for each."""
 
 
 @dataclass(frozen=True)
@@ -102,10 +113,13 @@ class _Search:
     tried: int = 0
     found: list[Plausible] = field(default_factory=list)
     promising: list[tuple[int, Candidate, str]] = field(default_factory=list)
+    slow: list[tuple[Candidate, str, Candidate | None]] = field(default_factory=list)
+    hasty: bool = True
 
     def spent(self) -> bool:
-        """Tell whether the time is over."""
-        return monotonic() - self.started > self.budget.seconds
+        """Tell whether the time is over; as long as there are slow ones to run again, sooner."""
+        share = 1.0 - SLOW_SHARE if self.slow and self.hasty else 1.0
+        return monotonic() - self.started > share * self.budget.seconds
 
     def batch(
         self, candidates: Iterable[Candidate], right: int, first: Candidate | None = None
@@ -117,11 +131,13 @@ class _Search:
                 written.append((made, made.text))
             except NoText:
                 continue
-        outcomes = self.run_tests([text for _, text in written])
+        outcomes = self.run_tests([text for _, text in written], hasty=self.hasty)
         for (made, text), outcome in zip(written, outcomes, strict=True):
             self.tried += 1
             if outcome.passed:
                 self.found.append(Plausible(text, made, self.tried, first))
+            elif self.hasty and outcome.slow:
+                self.slow.append((made, text, first))
             elif first is None and outcome.right > right:
                 self.promising.append((outcome.right, made, text))
 
@@ -139,7 +155,10 @@ def search(
         first_only: stop at the first that passes, without a window after it.
     """
     state = _Search(order, run_tests, budget)
-    (start,) = run_tests([program.source])
+    (start,) = run_tests([program.source], hasty=True)
+    if start.slow:
+        (start,) = run_tests([program.source])
+        state.hasty = start.slow  # a program that takes its time and ends: so will the right one
     if start.passed:
         return SearchResult(0, reproduced=False, seconds=monotonic() - state.started)
     singles = order(program)
@@ -148,6 +167,8 @@ def search(
         _pairs(state)
     if not state.found and not exhausted and not state.spent():
         exhausted = _singles(state, singles, start.right, budget.candidates)
+    if not state.found and state.slow:
+        _slow(state)
     tried = state.found[0].tried if state.found else state.tried
     if state.found and not first_only:
         _window(state, singles, start.right)
@@ -172,6 +193,19 @@ def _window(state: _Search, order: Iterator[Candidate], right: int) -> None:
         if not batch:
             return
         state.batch(batch, right, None)
+
+
+def _slow(state: _Search) -> None:
+    """Run those that were cut again, with more time, in the order in which they came."""
+    cut, state.slow, state.hasty = state.slow, [], False
+    for start in range(0, len(cut), BATCH):
+        batch = cut[start : start + BATCH]
+        outcomes = state.run_tests([text for _, text, _ in batch])
+        for (made, text, first), outcome in zip(batch, outcomes, strict=True):
+            if outcome.passed:
+                state.found.append(Plausible(text, made, state.tried, first))
+        if state.found or state.spent():
+            return
 
 
 def _pairs(state: _Search) -> None:

@@ -6,7 +6,6 @@ that is like another, names and literals aside, is kept once.
 
 import ast
 import sys
-import sysconfig
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -17,7 +16,7 @@ from typing import Any
 
 from trainers.ctm.data.lexemes import EOL, is_name, is_number, is_string, read
 from trainers.errors import CTMDataError
-from trainers.tasks.python_source import parse
+from trainers.tasks.python_source import library_files, parse
 from trainers.tasks.swe.paths import MAX_BYTES, is_code
 
 STANDARD_LIBRARY = "python-stdlib"
@@ -66,12 +65,7 @@ def packages() -> list[Package]:
     Raises:
         CTMDataError: this Python has no source of its library.
     """
-    library = Path(sysconfig.get_path("stdlib"))
-    names = sorted(
-        str(path.relative_to(library))
-        for path in library.rglob("*.py")
-        if "site-packages" not in path.parts and "test" not in path.relative_to(library).parts
-    )
+    library, names = library_files()
     if not names:
         raise CTMDataError(f"{library} has no Python source; use a Python that brings its library")
     version = ".".join(map(str, sys.version_info[:3]))
