@@ -20,7 +20,7 @@ from trainers.code_trainer.edits.program import Program
 from trainers.code_trainer.edits.splice import NoText
 from trainers.errors import CheckpointError
 
-WINDOW = 100
+WINDOW = 200
 """Candidates that are looked at before the best of them is given."""
 
 NAMES = (
