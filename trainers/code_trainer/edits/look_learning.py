@@ -2,7 +2,7 @@
 
 A conditional logit model over the candidates that the first order puts first in a broken program:
 the share of ``exp(score)`` that the right ones have is made large. The L2 penalty, on features of
-unit variance, pulls to the first order.
+unit variance, pulls to the start, and weighs the less the more programs there are.
 """
 
 from collections.abc import Sequence
@@ -23,10 +23,8 @@ from trainers.code_trainer.edits.splice import NoText
 MOST_LOOKED_AT = 400
 """Candidates of one broken program."""
 
-LEAST_LOOKS = 20
-"""Broken programs with a right candidate below which the first order stays as it is."""
-
-_PENALTY = 0.01
+_PENALTY = 0.5
+"""Of the weights' squared distance from the start, beside the sum of all programs' losses."""
 
 
 @dataclass(frozen=True)
@@ -73,8 +71,8 @@ def look(
 
 
 def fit_second_look(naturalness: Naturalness, looks: Sequence[Look]) -> SecondLook:
-    """Learn the weights; with too few looks they are those of the first order."""
-    if len(looks) < LEAST_LOOKS:
+    """Learn the weights; without looks they are where learning starts."""
+    if not looks:
         return SecondLook(naturalness)
     scale = np.vstack([one.rows for one in looks]).std(axis=0) + 1e-9
     scaled = [Look(one.rows / scale, one.right) for one in looks]
@@ -87,9 +85,10 @@ def fit_second_look(naturalness: Naturalness, looks: Sequence[Look]) -> SecondLo
 def _loss(
     weights: NDArray[np.float64], looks: Sequence[Look], start: NDArray[np.float64]
 ) -> tuple[float, NDArray[np.float64]]:
-    """Return the mean loss with its penalty, and its gradient."""
+    """Return the mean loss with its share of the penalty, and its gradient."""
     pulled = weights - start
-    loss, gradient = _PENALTY * float(pulled @ pulled), 2 * _PENALTY * pulled
+    penalty = _PENALTY / len(looks)
+    loss, gradient = penalty * float(pulled @ pulled), 2 * penalty * pulled
     for one in looks:
         scores = one.rows @ weights
         shares = np.exp(scores - scores.max())

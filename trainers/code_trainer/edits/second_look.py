@@ -39,8 +39,16 @@ NAMES = (
 )
 """The features that have a weight; ``score`` is that of the first order."""
 
-START: Mapping[str, float] = {"score": 1.0}
-"""Weights where nothing was learned: the first order."""
+START: Mapping[str, float] = {
+    "score": 0.5,
+    "surface.new": 0.5,
+    "surface.put": -0.3,
+    "structure.new": 0.15,
+    "unread.parameters": -3.5,
+    "unread.variables": -1.0,
+    "unset.names": -3.0,
+}
+"""Where learning starts: rounded, what 31 broken solutions of MBPP's train split taught."""
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,12 @@ from sandbox import Sandbox, from_asserts
 from trainers.code_trainer.edits.injection import Injector, reversed_library
 from trainers.code_trainer.edits.judging import TestRunner
 from trainers.code_trainer.edits.library import PatternLibrary
-from trainers.code_trainer.edits.look_learning import LEAST_LOOKS, fit_second_look, look
+from trainers.code_trainer.edits.look_learning import fit_second_look, look
 from trainers.code_trainer.edits.naturalness import Naturalness
 from trainers.code_trainer.edits.priors import Priors
 from trainers.code_trainer.edits.program import Program
 from trainers.code_trainer.edits.ranking import Ranking
-from trainers.code_trainer.edits.second_look import NAMES, SecondLook
+from trainers.code_trainer.edits.second_look import NAMES, START, SecondLook
 from trainers.code_trainer.edits.splice import NoText
 from trainers.errors import CheckpointError
 from trainers.tasks.swe.types import SWETask
@@ -71,8 +71,8 @@ def test_it_gives_the_candidates_of_the_first_order_each_once(ranking, naturalne
         second = SecondLook(naturalness, {"score": 0.5, "surface.gain": 1.0}, window)
         found = [made.text for made in second.ordered(program, ranking.ordered(program))]
         assert sorted(found) == sorted(first)
-    unchanged = SecondLook(naturalness, window=5).ordered(program, ranking.ordered(program))
-    assert [made.text for made in unchanged] == first
+    alike = SecondLook(naturalness, {"score": 1.0}, 5)
+    assert [made.text for made in alike.ordered(program, ranking.ordered(program))] == first
 
 
 def test_what_looks_like_code_seen_before_comes_first(ranking, naturalness):
@@ -91,10 +91,10 @@ def test_the_weights_are_learned_from_what_passes(ranking, naturalness):
     seen = [one for one in looks if one is not None]
     assert seen
     assert all(one.rows.shape == (len(one.right), len(NAMES)) for one in seen)
-    few = fit_second_look(naturalness, seen[:1])
-    assert few.weights == {"score": 1.0}
-    learned = fit_second_look(naturalness, seen * LEAST_LOOKS)
-    assert sum(map(_place(learned), seen)) <= sum(map(_place(few), seen))
+    none = fit_second_look(naturalness, [])
+    assert none.weights == START
+    learned = fit_second_look(naturalness, seen * 20)
+    assert sum(map(_place(learned), seen)) <= sum(map(_place(none), seen))
 
 
 def _place(second: SecondLook):
