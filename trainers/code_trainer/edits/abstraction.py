@@ -1,14 +1,24 @@
 """From edits to patterns: what is kept of an edit, what is left open, on three levels."""
 
 import ast
-import builtins
 import json
-from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from trainers.code_trainer.edits import template
-from trainers.code_trainer.edits.diff import Change, Edit, changes, edits_between, lifted
+from trainers.code_trainer.edits.diff import Change, Edit, changes, lifted
+from trainers.code_trainer.edits.particulars import (
+    BUILTINS,
+    CONSTANTS,
+    LISTS,
+    METHODS,
+    bound_inside,
+    is_bindable,
+    is_small,
+    is_swap,
+    names_of,
+    uses,
+    where,
+)
 from trainers.code_trainer.edits.pattern import BODY, Pattern
 from trainers.code_trainer.edits.template import Hole, Literal, Tree, Value, category
 from trainers.code_trainer.edits.tree import OPERATORS, Path, children, fields, form, size, walk
@@ -22,24 +32,6 @@ MAX_MADE = 7
 
 MAX_WEIGHT = 14
 """Nodes and holes of what a pattern puts in place."""
-
-BUILTINS = frozenset(name for name in dir(builtins) if name[0] != "_" and name[0].islower())
-METHODS = frozenset(
-    name for kind in (str, list, dict, set, int) for name in dir(kind) if name[0] != "_"
-)
-SMALL: frozenset[str] = frozenset(map(repr, (0, 1, 2, -1, 10, 0.0, 1.0, 0.5, "", " ", True, False)))
-_CONSTANTS = {bool: "bool", int: "int", float: "float", str: "str"}
-_LISTS = frozenset(
-    [
-        "Call.args",
-        "Call.keywords",
-        "BoolOp.values",
-        "List.elts",
-        "Tuple.elts",
-        "Set.elts",
-        "comprehension.ifs",
-    ]
-)
 
 
 @dataclass(frozen=True)
@@ -74,7 +66,7 @@ def mine(before: str, after: str) -> list[Mined]:
 def mine_change(change: Change) -> list[Mined]:
     """Find the patterns of one function's change; each pattern and place once."""
     found: dict[tuple[str, Path], Mined] = {}
-    names = _names(change.before)
+    names = names_of(change.before)
     for edit in lifted(change):
         for level in LEVELS:
             try:
@@ -83,25 +75,6 @@ def mine_change(change: Change) -> list[Mined]:
                 continue
             found.setdefault((mined.pattern.key, mined.path), mined)
     return list(found.values())
-
-
-def _names(function: ast.AST) -> frozenset[str]:
-    """Return the names that a function binds itself."""
-    found = set()
-    for _, node in walk(function):
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            found.add(node.id)
-        elif isinstance(node, ast.arg):
-            found.add(node.arg)
-    return frozenset(found)
-
-
-def where(parent: ast.AST, name: str) -> str:
-    """Name a list of nodes, as patterns do."""
-    value = getattr(parent, name, None)
-    if name in ("body", "orelse", "finalbody") and isinstance(value, list):
-        return BODY
-    return f"{type(parent).__name__}.{name}"
 
 
 @dataclass
@@ -127,7 +100,7 @@ class _Abstraction:
         edit = self.edit
         self._check()
         if edit.kind != "delete" and edit.new is not None:
-            self.own = frozenset(_bound_inside(edit.new))
+            self.own = frozenset(bound_inside(edit.new))
         if edit.old is not None and edit.new is not None:
             self._find_kept(edit.old, edit.new)
         before, after = template.renumbered(*self._sides())
@@ -135,7 +108,7 @@ class _Abstraction:
             raise NotAPattern("what it puts in place is too large")
         name = edit.path[-1][0]
         place = where(edit.parent, name) if edit.kind != "replace" else ""
-        if place not in ("", BODY) and place not in _LISTS:
+        if place not in ("", BODY) and place not in LISTS:
             raise NotAPattern("a list whose items do not stand alone")
         pattern = Pattern(edit.kind, self.level, place, before, after)
         if edit.kind == "replace" and before == after:
@@ -165,7 +138,7 @@ class _Abstraction:
     def _sides(self) -> tuple[Value | None, Value | None]:
         edit = self.edit
         before = None
-        if _is_swap(edit):
+        if is_swap(edit):
             return self._swapped(edit)
         if edit.old is not None and self.level < 2:
             before = self._before(edit.old)
@@ -174,7 +147,7 @@ class _Abstraction:
         if edit.old is None or before is not None:
             return before, after
         kind = category(edit.old)
-        if form(edit.old) in self.kept and _uses(after, self.kept[form(edit.old)]):
+        if form(edit.old) in self.kept and uses(after, self.kept[form(edit.old)]):
             return Hole("e", self.kept[form(edit.old)], kind), after
         loose = any(hole.kind == "sub" for hole in template.holes(after))
         if edit.kind == "delete" or loose:
@@ -188,10 +161,10 @@ class _Abstraction:
 
     def _find_kept(self, old: ast.AST, new: ast.AST) -> None:
         """Note the largest parts of the new tree that the old one has; each becomes a hole."""
-        forms = {form(n) for p, n in walk(old) if _bindable(n) and (not p or self._is_kept(n))}
+        forms = {form(n) for p, n in walk(old) if is_bindable(n) and (not p or self._is_kept(n))}
 
         def visit(node: ast.AST) -> None:
-            if _bindable(node) and form(node) in forms:
+            if is_bindable(node) and form(node) in forms:
                 self.kept.setdefault(form(node), len(self.kept))
                 return
             for _, child in children(node):
@@ -204,12 +177,12 @@ class _Abstraction:
         return self.level < 3 or not isinstance(node, ast.Name | ast.Constant)
 
     def _before(self, node: ast.AST) -> Value:
-        known = self.kept.get(form(node)) if _bindable(node) else None
+        known = self.kept.get(form(node)) if is_bindable(node) else None
         if known is not None:
             return Hole("e", known, category(node))
         if isinstance(node, OPERATORS):
             return Tree(type(node).__name__)
-        holds = any(_bindable(n) and form(n) in self.kept for _, n in walk(node))
+        holds = any(is_bindable(n) and form(n) in self.kept for _, n in walk(node))
         if not holds and not (self.level == 0 and self._is_word(node)):
             return Hole("w", 0, type(node).__name__)
         return Tree(
@@ -230,14 +203,14 @@ class _Abstraction:
         """Tell whether a leaf is kept literally on the most concrete level."""
         if isinstance(node, ast.Name):
             return self._is_builtin(node.id)
-        return isinstance(node, ast.Constant) and _is_small(node.value)
+        return isinstance(node, ast.Constant) and is_small(node.value)
 
     def _is_builtin(self, name: str) -> bool:
         return name in BUILTINS and name not in self.local and name not in self.own
 
     def _after(self, node: ast.AST, *, whole: bool = True) -> Value:
         """Return the template of a part of the new tree; ``whole``: it may become one slot."""
-        known = self.kept.get(form(node)) if _bindable(node) else None
+        known = self.kept.get(form(node)) if is_bindable(node) else None
         if known is not None:
             root = self.edit.old
             hidden = known not in self.shown if self.level < 2 else True
@@ -289,7 +262,7 @@ class _Abstraction:
             return False
         if isinstance(node, ast.Lambda | ast.Starred) or size(node) > MAX_MADE:
             return False
-        return not any(_bindable(n) and form(n) in self.kept for _, n in walk(node))
+        return not any(is_bindable(n) and form(n) in self.kept for _, n in walk(node))
 
     def _made(self, node: ast.expr) -> Value:
         """Return the slot of a new expression; its own template is what fills it."""
@@ -333,8 +306,8 @@ class _Abstraction:
         return self._slot("name", node.id)
 
     def _constant(self, node: ast.Constant) -> Value:
-        kind = _CONSTANTS.get(type(node.value))
-        if node.value is None or (self.level == 0 and _is_small(node.value)):
+        kind = CONSTANTS.get(type(node.value))
+        if node.value is None or (self.level == 0 and is_small(node.value)):
             return Tree("Constant", (("value", Literal(repr(node.value))),))
         if kind is None:
             raise NotAPattern("a constant of a rare type")
@@ -355,44 +328,3 @@ def _node(node: ast.AST | None) -> ast.AST:
     if node is None:
         raise NotAPattern("there is nothing before it")
     return node
-
-
-def _is_swap(edit: Edit) -> bool:
-    """Tell whether two parts of a node changed places and nothing else did."""
-    if edit.old is None or edit.new is None or type(edit.old) is not type(edit.new):
-        return False
-    if size(edit.old) != size(edit.new) or not isinstance(edit.old, ast.expr | ast.stmt):
-        return False
-    parts = edits_between(edit.old, edit.new)
-    if len(parts) != 2 or any(part.old is None or part.new is None for part in parts):
-        return False
-    (one, other) = parts
-    return form(_node(one.old)) == form(_node(other.new)) and form(_node(other.old)) == form(
-        _node(one.new)
-    )
-
-
-def _uses(after: Value | None, index: int) -> bool:
-    return any(hole.kind == "e" and hole.index == index for hole in template.holes(after))
-
-
-def _bindable(node: ast.AST) -> bool:
-    return isinstance(node, ast.expr | ast.stmt | ast.keyword | ast.comprehension)
-
-
-def _is_small(value: object) -> bool:
-    return value is None or repr(value) in SMALL
-
-
-def _bound_inside(new: ast.AST) -> Iterable[str]:
-    """Names that comprehensions and lambdas inside a tree bind."""
-    for _, node in walk(new):
-        if isinstance(node, ast.comprehension):
-            yield from (n.id for _, n in walk(node.target) if isinstance(n, ast.Name))
-        elif isinstance(node, ast.Lambda):
-            yield from (n.arg for _, n in walk(node.args) if isinstance(n, ast.arg))
-
-
-def words(mined: Iterable[Mined]) -> Counter[tuple[str, str, str]]:
-    """Count what filled the slots."""
-    return Counter(filling for item in mined for filling in item.fillings)
