@@ -73,10 +73,9 @@ class Repair:
     @property
     def evidence(self) -> dict[str, Any]:
         """What the answer was made of, as plain data."""
-        first = self.result.first_plausible
+        found = self.result.found
         return {
-            "edits": first.evidence if first else [],
-            "plausible": len(self.result.plausible),
+            "edits": found.evidence if found else [],
             "notes": list(self.notes),
         }
 
@@ -173,7 +172,7 @@ class ProgramRepairer:
         if not result.reproduced:
             note = "the program passes its visible tests: there is nothing to search with"
             return Repair(path, result, None, "unrepaired", [], (note,))
-        found = result.first_plausible
+        found = result.found
         text = found.text if found else None
         outcome = self._outcome(text, judge)
         return Repair(path, result, text, outcome, trail.attempts(found))

@@ -2,8 +2,8 @@
 
 Single edits come first; then, where the budget allows, a second edit on those single ones that
 came further than the program did. All get little time at first, since most that take long never
-end; those that were cut are run again with more at the end. After the first that passes, a window
-of further candidates is looked at.
+end; those that were cut are run again with more at the end. The first that passes is the answer: to
+choose among those that pass was measured, and the first is nearly always right where any is.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -25,14 +25,12 @@ SLOW_SHARE = 0.2
 class Budget:
     """What one search may use.
 
-    ``candidates``: programs run before a first one passes; ``seconds``: of wall time in all;
-    ``window``: further candidates looked at after it; ``pairs``: of ``candidates`` how many may be
-    spent on second edits.
+    ``candidates``: programs run; ``seconds``: of wall time; ``pairs``: of ``candidates`` how many
+    may be spent on second edits.
     """
 
     candidates: int = 4000
     seconds: float = 60.0
-    window: int = 200
     pairs: int = 1500
 
 
@@ -81,21 +79,16 @@ class Plausible:
 
 @dataclass(frozen=True)
 class SearchResult:
-    """What a search found; ``candidates_tried`` until the first that passes, or in all.
+    """What a search found; ``candidates_tried`` until it passed, or in all.
 
     ``reproduced``: the program itself fails the visible tests; where it does not, nothing is tried.
     """
 
     candidates_tried: int
-    plausible: tuple[Plausible, ...] = ()
+    found: Plausible | None = None
     seconds: float = 0.0
     reproduced: bool = True
     exhausted: bool = False
-
-    @property
-    def first_plausible(self) -> Plausible | None:
-        """The first that passes."""
-        return self.plausible[0] if self.plausible else None
 
 
 Order = Callable[[Program], Iterator[Candidate]]
@@ -111,7 +104,7 @@ class _Search:
     budget: Budget
     started: float = field(default_factory=monotonic)
     tried: int = 0
-    found: list[Plausible] = field(default_factory=list)
+    found: Plausible | None = None
     promising: list[tuple[int, Candidate, str]] = field(default_factory=list)
     slow: list[tuple[Candidate, str, Candidate | None]] = field(default_factory=list)
     hasty: bool = True
@@ -120,6 +113,10 @@ class _Search:
         """Tell whether the time is over; as long as there are slow ones to run again, sooner."""
         share = 1.0 - SLOW_SHARE if self.slow and self.hasty else 1.0
         return monotonic() - self.started > share * self.budget.seconds
+
+    def goes_on(self) -> bool:
+        """Tell whether there is something to find and time to find it."""
+        return self.found is None and not self.spent()
 
     def batch(
         self, candidates: Iterable[Candidate], right: int, first: Candidate | None = None
@@ -135,24 +132,21 @@ class _Search:
         for (made, text), outcome in zip(written, outcomes, strict=True):
             self.tried += 1
             if outcome.passed:
-                self.found.append(Plausible(text, made, self.tried, first))
+                self.found = self.found or Plausible(text, made, self.tried, first)
             elif self.hasty and outcome.slow:
                 self.slow.append((made, text, first))
             elif first is None and outcome.right > right:
                 self.promising.append((outcome.right, made, text))
 
 
-def search(
-    program: Program, order: Order, run_tests: RunTests, budget: Budget, *, first_only: bool = False
-) -> SearchResult:
+def search(program: Program, order: Order, run_tests: RunTests, budget: Budget) -> SearchResult:
     """Search for edits that make a program pass its visible tests.
 
     Args:
         program: what is to be repaired.
         order: gives its candidates, likeliest first.
-        run_tests: see :data:`RunTests`.
+        run_tests: see :class:`RunTests`.
         budget: when to stop.
-        first_only: stop at the first that passes, without a window after it.
     """
     state = _Search(order, run_tests, budget)
     (start,) = run_tests([program.source], hasty=True)
@@ -163,36 +157,24 @@ def search(
         return SearchResult(0, reproduced=False, seconds=monotonic() - state.started)
     singles = order(program)
     exhausted = _singles(state, singles, start.right, budget.candidates - budget.pairs)
-    if not state.found and not state.spent():
+    if state.goes_on():
         _pairs(state)
-    if not state.found and not exhausted and not state.spent():
+    if state.goes_on() and not exhausted:
         exhausted = _singles(state, singles, start.right, budget.candidates)
-    if not state.found and state.slow:
+    if state.found is None and state.slow:
         _slow(state)
-    tried = state.found[0].tried if state.found else state.tried
-    if state.found and not first_only:
-        _window(state, singles, start.right)
-    return SearchResult(tried, tuple(state.found), monotonic() - state.started, exhausted=exhausted)
+    tried = state.found.tried if state.found else state.tried
+    return SearchResult(tried, state.found, monotonic() - state.started, exhausted=exhausted)
 
 
 def _singles(state: _Search, order: Iterator[Candidate], right: int, until: int) -> bool:
     """Run single edits until one passes or the budget is spent; True when there are no more."""
-    while not state.found and not state.spent() and state.tried < until:
+    while state.goes_on() and state.tried < until:
         batch = list(islice(order, min(BATCH, until - state.tried)))
         if not batch:
             return True
         state.batch(batch, right)
     return False
-
-
-def _window(state: _Search, order: Iterator[Candidate], right: int) -> None:
-    """Look at what comes after the first that passes."""
-    until = state.tried + state.budget.window
-    while not state.spent() and state.tried < until:
-        batch = list(islice(order, BATCH))
-        if not batch:
-            return
-        state.batch(batch, right, None)
 
 
 def _slow(state: _Search) -> None:
@@ -203,8 +185,8 @@ def _slow(state: _Search) -> None:
         outcomes = state.run_tests([text for _, text, _ in batch])
         for (made, text, first), outcome in zip(batch, outcomes, strict=True):
             if outcome.passed:
-                state.found.append(Plausible(text, made, state.tried, first))
-        if state.found or state.spent():
+                state.found = state.found or Plausible(text, made, state.tried, first)
+        if not state.goes_on():
             return
 
 
@@ -218,7 +200,7 @@ def _pairs(state: _Search) -> None:
             orders.append((right, made, state.order(Program(text, issue=made.program.issue))))
         except SyntaxError:
             continue
-    while orders and not state.found and not state.spent() and state.tried < until:
+    while orders and state.goes_on() and state.tried < until:
         for item in list(orders):
             right, made, order = item
             batch = list(islice(order, BATCH))
@@ -226,5 +208,5 @@ def _pairs(state: _Search) -> None:
                 orders.remove(item)
                 continue
             state.batch(batch, right, made)
-            if state.found or state.spent() or state.tried >= until:
+            if not state.goes_on() or state.tried >= until:
                 return

@@ -39,8 +39,8 @@ class Runner:
 def test_a_right_program_that_takes_long_is_found_at_the_end():
     runner = Runner(slow=[RIGHT])
     found = search(Program(PROGRAM), order, runner, BUDGET)
-    assert found.first_plausible is not None
-    assert found.first_plausible.text == RIGHT
+    assert found.found is not None
+    assert found.found.text == RIGHT
     assert found.candidates_tried == sum(count for hasty, count in runner.runs[1:] if hasty)
     assert runner.runs[-1][0] is False
 
@@ -48,7 +48,7 @@ def test_a_right_program_that_takes_long_is_found_at_the_end():
 def test_where_the_program_itself_takes_long_and_ends_all_get_their_time():
     runner = Runner(slow=[PROGRAM, RIGHT])
     found = search(Program(PROGRAM), order, runner, BUDGET)
-    assert found.first_plausible is not None
+    assert found.found is not None
     assert [hasty for hasty, _ in runner.runs[:2]] == [True, False]
     assert not any(hasty for hasty, _ in runner.runs[2:])
 
@@ -56,6 +56,6 @@ def test_where_the_program_itself_takes_long_and_ends_all_get_their_time():
 def test_a_program_that_never_ends_does_not_give_its_candidates_time():
     runner = Runner(endless=[PROGRAM])
     found = search(Program(PROGRAM), order, runner, BUDGET)
-    assert found.first_plausible is not None
-    assert found.first_plausible.text == RIGHT
+    assert found.found is not None
+    assert found.found.text == RIGHT
     assert all(hasty for hasty, _ in runner.runs[2:])
