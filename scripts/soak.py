@@ -4,8 +4,10 @@
 
 After each round it looks at the daemon: resident memory, file handles, threads, children; and at
 the state directory by part. Between the rounds ``--from`` and the last one the memory must grow by
-less than 5 %, handles, threads and children not at all, and every part of the folder but the
-database, whose samples all stay, must keep to its bound.
+less than 5 %, over all looks, of which some meet a backup or a stage's start, and over those at
+rest; handles, threads and children not at all. Every part of the folder but the database, whose
+samples all stay, must keep to its bound: the checkpoints and the backups that retention leaves and
+one more of each, which is being made; of the database's log what the store lets it keep.
 """
 
 import argparse
@@ -30,6 +32,7 @@ _WINDOW = 10  # rounds whose median stands for a moment
 _MOST_GROWTH = 0.05
 _CHECKPOINTS = 4  # champion, predecessor, and two candidates, as the world's settings say
 _BACKUPS = 3
+_LOG_BYTES = 64 * 2**20  # journal_size_limit of the store's connections
 _PARTS = ("checkpoints", "backups", "logs", "run")
 
 
@@ -44,6 +47,7 @@ class Look:
     threads: int
     children: int
     database: int
+    log: int
     parts: dict[str, int]
 
 
@@ -67,23 +71,43 @@ def judge(looks: list[Look], since: int) -> list[str]:
         return [f"only {len(looks)} rounds were seen"]
     first, last = looks[since - 1 : since - 1 + _WINDOW], looks[-_WINDOW:]
     found = []
-    memory = [median(look.memory for look in _at_rest(part)) for part in (first, last)]
-    if memory[1] > memory[0] * (1 + _MOST_GROWTH):
-        found.append(f"resident memory grew from {memory[0]:.0f} to {memory[1]:.0f} bytes")
+    for name, (before, after) in _memory(first, last).items():
+        if after > before * (1 + _MOST_GROWTH):
+            found.append(f"resident memory {name} grew from {before:.0f} to {after:.0f} bytes")
     for name in ("handles", "threads", "children"):
         before, after = (min(getattr(look, name) for look in part) for part in (first, last))
         if after > before:
             found.append(f"{name} grew from {before} to {after}")
-    end = looks[-1]
-    bounds = {
-        # A round that is open may have written one more than retention will leave.
-        "checkpoints": (_CHECKPOINTS + 1) * CHECKPOINT_BYTES,
-        "backups": (_BACKUPS + 1) * end.database,
+    return found + _over_bounds(looks)
+
+
+def _memory(first: list[Look], last: list[Look]) -> dict[str, tuple[float, float]]:
+    """The median of the resident memory, in bytes, around both moments."""
+    return {
+        "over all looks": (median(one.memory for one in first), median(one.memory for one in last)),
+        "at rest": (
+            median(one.memory for one in _at_rest(first)),
+            median(one.memory for one in _at_rest(last)),
+        ),
     }
-    for part, bound in bounds.items():
-        if (most := max(look.parts[part] for look in looks)) > bound:
-            found.append(f"{part} came to {most} bytes, over {bound}")
-    return found
+
+
+def _over_bounds(looks: list[Look]) -> list[str]:
+    """The parts of the folder that were larger at a look than they may be, each once."""
+    found: dict[str, str] = {}
+    largest = 0
+    for look in looks:
+        largest = max(largest, look.database + look.log)  # a copy has the pages of both
+        bounds = {
+            "checkpoints": (look.parts["checkpoints"], (_CHECKPOINTS + 1) * CHECKPOINT_BYTES),
+            "backups": (look.parts["backups"], (_BACKUPS + 1) * largest),
+            "log": (look.log, _LOG_BYTES),
+        }
+        for part, (size, bound) in bounds.items():
+            if size > bound:
+                text = f"{part} came to {size} bytes in round {look.round}, over {bound}"
+                found.setdefault(part, text)
+    return list(found.values())
 
 
 def _at_rest(looks: list[Look]) -> list[Look]:
@@ -119,6 +143,7 @@ def _look(world: World, daemon: psutil.Process, seconds: float) -> Look:
             threads=daemon.num_threads(),
             children=len(daemon.children()),
             database=(world.state / "kent.db").stat().st_size,
+            log=used_bytes(world.state / "kent.db-wal"),
             parts={part: used_bytes(world.state / part) for part in _PARTS},
         )
 
@@ -134,6 +159,11 @@ def _table(looks: list[Look], since: int) -> list[str]:
         values = [look.memory / 2**20, *counts, *(size / 2**20 for size in sizes)]
         figures = "  ".join(f"{value:11.1f}" for value in values)
         lines.append(f"{look.round:5}  {look.seconds:7.0f}  {figures}")
+    first = looks[since - 1 : since - 1 + _WINDOW]
+    for end in sorted({*range(300, len(looks), 300), len(looks)} if len(first) == _WINDOW else []):
+        for name, (before, after) in _memory(first, looks[end - _WINDOW : end]).items():
+            growth = f"{before / 2**20:.2f} to {after / 2**20:.2f} MB ({after / before - 1:+.1%})"
+            lines.append(f"resident memory {name}, rounds {since} and {end}: {growth}")
     return lines
 
 
