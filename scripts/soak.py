@@ -28,6 +28,7 @@ from memory.maintenance import verify
 from scripts.faults.stage import CHECKPOINT_BYTES
 from scripts.faults.world import World
 
+_ROUND_S = 900  # at most, on a machine that has other things to do
 _WINDOW = 10  # rounds whose median stands for a moment
 _MOST_GROWTH = 0.05
 _CHECKPOINTS = 4  # champion, predecessor, and two candidates, as the world's settings say
@@ -120,7 +121,9 @@ def _run(folder: Path, rounds: int) -> tuple[list[Look], list[str]]:
     looks: list[Look] = []
     began = time.monotonic()
     with World(folder, rounds, interval_minutes=0.001) as world:
-        while len(looks) < rounds and world.wait_for(lambda: world.rounds_done() > len(looks)):
+        while len(looks) < rounds and world.wait_for(
+            lambda: world.rounds_done() > len(looks), _ROUND_S
+        ):
             processes = world.processes()
             if processes:
                 looks.append(_look(world, processes[0], time.monotonic() - began))
