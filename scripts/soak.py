@@ -120,7 +120,8 @@ def _at_rest(looks: list[Look]) -> list[Look]:
 def _run(folder: Path, rounds: int) -> tuple[list[Look], list[str]]:
     looks: list[Look] = []
     began = time.monotonic()
-    with World(folder, rounds, interval_minutes=0.001) as world:
+    # No silence is a fault here: on a machine that has other things to do, a stage may be slow.
+    with World(folder, rounds, interval_minutes=0.001, silence_s=_ROUND_S / 10) as world:
         while len(looks) < rounds and world.wait_for(
             lambda: world.rounds_done() > len(looks), _ROUND_S
         ):
