@@ -56,11 +56,9 @@ def main() -> int:
     """Run the rounds and judge."""
     options = _options()
     with tempfile.TemporaryDirectory(prefix="kent-soak-") as scratch:
-        looks, problems = _run(Path(scratch), options.rounds)
+        looks, problems = _run(Path(scratch), options.rounds, options.json)
     problems += judge(looks, options.since)
-    document = {"problems": problems, "looks": [asdict(look) for look in looks]}
-    if options.json:
-        options.json.write_text(json.dumps(document))
+    _write(options.json, looks, problems)
     sys.stdout.write("\n".join(_table(looks, options.since)) + "\n")
     sys.stdout.write("\n".join(problems or ["nothing grows that should not"]) + "\n")
     return 1 if problems else 0
@@ -117,7 +115,8 @@ def _at_rest(looks: list[Look]) -> list[Look]:
     return [look for look in looks if look.handles == fewest]
 
 
-def _run(folder: Path, rounds: int) -> tuple[list[Look], list[str]]:
+def _run(folder: Path, rounds: int, file: Path | None) -> tuple[list[Look], list[str]]:
+    """Run the rounds; what was seen so far is in the file now and then, should we be cut."""
     looks: list[Look] = []
     began = time.monotonic()
     # No silence is a fault here: on a machine that has other things to do, a stage may be slow.
@@ -130,6 +129,7 @@ def _run(folder: Path, rounds: int) -> tuple[list[Look], list[str]]:
                 looks.append(_look(world, processes[0], time.monotonic() - began))
                 if len(looks) % 25 == 0:
                     _say(f"round {len(looks)}: {looks[-1]}")
+                    _write(file, looks, ["cut"])
         problem = world.finish()
         left = [str(one.pid) for one in world.processes()]
         problems = [*([problem] if problem else []), *(f"process {pid} was left" for pid in left)]
@@ -150,6 +150,12 @@ def _look(world: World, daemon: psutil.Process, seconds: float) -> Look:
             log=used_bytes(world.state / "kent.db-wal"),
             parts={part: used_bytes(world.state / part) for part in _PARTS},
         )
+
+
+def _write(file: Path | None, looks: list[Look], problems: list[str]) -> None:
+    if file:
+        document = {"problems": problems, "looks": [asdict(look) for look in looks]}
+        file.write_text(json.dumps(document))
 
 
 def _table(looks: list[Look], since: int) -> list[str]:
