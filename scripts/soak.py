@@ -73,8 +73,11 @@ def judge(looks: list[Look], since: int) -> list[str]:
     for name, (before, after) in _memory(first, last).items():
         if after > before * (1 + _MOST_GROWTH):
             found.append(f"resident memory {name} grew from {before:.0f} to {after:.0f} bytes")
+    # By halves: where rounds are slow, ten looks in a row may each meet a backup, with its handles.
+    middle = (since - 1 + len(looks)) // 2
     for name in ("handles", "threads", "children"):
-        before, after = (min(getattr(look, name) for look in part) for part in (first, last))
+        early, late = looks[since - 1 : middle], looks[middle:]
+        before, after = (min(getattr(look, name) for look in part) for part in (early, late))
         if after > before:
             found.append(f"{name} grew from {before} to {after}")
     return found + _over_bounds(looks)
