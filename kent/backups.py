@@ -34,6 +34,8 @@ def is_due(state_dir: Path, rules: BackupConfig, now: float) -> bool:
 def make_backup(state_dir: Path, keep: int, now: float | None = None) -> Path:
     """Copy the database at one moment of its life, and drop the oldest copies.
 
+    While it writes there is one copy more than ``keep``; what a killed one left half written goes.
+
     Args:
         state_dir: the state directory.
         keep: how many copies stay, at least one.
@@ -44,7 +46,7 @@ def make_backup(state_dir: Path, keep: int, now: float | None = None) -> Path:
     """
     at = time.gmtime(time.time() if now is None else now)
     target = backup_dir(state_dir) / f"kent-{time.strftime('%Y%m%d-%H%M%S', at)}.db"
-    backup(state_dir / DATABASE_NAME, target)
+    backup(state_dir / DATABASE_NAME, target, like=_PATTERN)
     # By age and not by name: a clock that was set back must not make the new copy the oldest.
     by_age = sorted(backups(state_dir), key=lambda path: (path != target, -path.stat().st_mtime))
     for path in by_age[max(keep, 1) :]:

@@ -88,7 +88,6 @@ class KentConfig(TrainerSettings):
 
     profile: Profile = Field("cpu", description="which presets apply: a small or a real machine")
     state_dir: Path = Field(Path("state"), description="what a run leaves")
-    weights_dir: Path = Field(Path("weights"), description="models; KENT_WEIGHTS overrides")
     daemon: DaemonConfig = Field(default_factory=DaemonConfig)
     stages: StagesConfig = Field(default_factory=StagesConfig)
     retention: RetentionConfig = Field(default_factory=RetentionConfig)

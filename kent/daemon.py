@@ -35,6 +35,7 @@ from trainers.cards import CardReader, in_words, open_cards
 _POLL_S = 0.2
 _LOOK_BACK = 10  # rounds; the pause after failures is at its longest by then
 _BLOCKED_MAX_S = 600.0
+_CACHE_MB = 1  # of the database: this process lives long and reads little, its stages read much
 
 
 @dataclass(frozen=True)
@@ -218,7 +219,7 @@ def _opened(config: KentConfig, role: Role, *, quiet: bool) -> Iterator[_Life]:
             log.warning("the process before (pid %d) had crashed", instance.previous.pid)
         adopt_orphans()
         try:
-            with Store.open(config.state_dir / "kent.db") as store:
+            with Store.open(config.state_dir / "kent.db", cache_mb=_CACHE_MB) as store:
                 end_earlier_life(store, limits.kill_grace_s)
                 instance.ready()
                 notifier.ready()

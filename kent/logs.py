@@ -40,6 +40,7 @@ def set_up(state_dir: Path, *, max_mb: float, keep: int, stderr: bool) -> None:
     for handler in handlers:
         handler.setFormatter(formatter)
         log.addHandler(handler)
+        logging.getLogger("memory").addHandler(handler)  # what it puts right in the database
     log.setLevel(logging.INFO)
     log.propagate = False
 

@@ -21,7 +21,7 @@ _KEPT_WEIGHTS = 3  # of a neural memory, as it keeps them itself
 
 _KINDS = "SELECT DISTINCT kind FROM models ORDER BY kind"
 _AT_WORK = """
-SELECT m.id FROM models m JOIN stage_runs r ON r.id = m.stage_run_id
+SELECT m.id, m.kind FROM models m JOIN stage_runs r ON r.id = m.stage_run_id
 JOIN rounds o ON o.id = r.round_id WHERE o.status = 'running' OR m.status = 'training'
 """
 _WEIGHTS = """
@@ -136,7 +136,7 @@ def forget_missing(store: Store) -> list[str]:
     """
     missing = []
     for (kind,) in [(row["kind"],) for row in store.query(_KINDS)]:
-        for row in store.models(kind):
+        for row in store.models_with_files(kind):
             if row.checkpoint is None or row.status in ("training", "champion"):
                 continue
             if not (store.path.parent / row.checkpoint).is_file():
@@ -160,17 +160,15 @@ def damage(state_dir: Path, row: ModelRow) -> str | None:
 
 def _versions(store: Store, candidates: int) -> tuple[list[ModelRow], list[ModelRow]]:
     """The versions whose files stay, and those with a checkpoint whose files go."""
-    at_work = {row["id"] for row in store.query(_AT_WORK)}
+    at_work = store.query(_AT_WORK)
     kept, dropped = [], []
     for (kind,) in [(row["kind"],) for row in store.query(_KINDS)]:
-        rows = store.models(kind)
-        wanted = at_work | set(line_of_champions(store, kind)[-2:])
-        wanted |= {row.id for row in [row for row in rows if row.checkpoint][-candidates:]}
-        for row in rows:
-            if row.id in wanted:
-                kept.append(row)
-            elif row.checkpoint:
-                dropped.append(row)
+        rows = store.models_with_files(kind)
+        wanted = {row["id"] for row in at_work if row["kind"] == kind}
+        wanted |= set(line_of_champions(store, kind)[-2:])
+        wanted |= {row.id for row in rows[-candidates:]}
+        kept += [store.model(model_id) for model_id in sorted(wanted)]
+        dropped += [row for row in rows if row.id not in wanted]
     return kept, dropped
 
 

@@ -1,6 +1,5 @@
 """From a person's words to a problem, and from it to the best verified program."""
 
-import os
 import re
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -126,8 +125,6 @@ def solve_problem(
     Raises:
         TrainerError: the generator or a model cannot be used.
     """
-    # Trainers ask the environment for the folder, as a stage's process has it.
-    os.environ["KENT_WEIGHTS"] = str(config.weights_dir.resolve())
     kind = config.critic.protocol
     generator = _generator(config)
     champion = _champion(config, kind, generator.id, tell)

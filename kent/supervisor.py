@@ -213,7 +213,7 @@ def _spawn(output: IO[bytes], config: KentConfig, name: str) -> "subprocess.Pope
 
 
 def child_environment(config: KentConfig) -> dict[str, str]:
-    """Our environment, with the weights' folder and the place that this package came from.
+    """Our environment, with the place that this package came from.
 
     What only the daemon needs to know, where alerts go, is left out. oneDNN keeps a compiled kernel
     for each shape that it met, by default 1,024 of them: batches of ever new lengths filled memory
@@ -232,7 +232,6 @@ def child_environment(config: KentConfig) -> dict[str, str]:
         **mine,
         "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths)),
         "PYTHONUNBUFFERED": "1",
-        "KENT_WEIGHTS": str(config.weights_dir),
     }
 
 

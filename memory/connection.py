@@ -13,6 +13,7 @@ from memory.sqlite import Database
 
 FROZEN = "frozen"
 BUSY_TIMEOUT_S = 150.0  # another program may keep the file locked for a minute and more
+CACHE_MB = 64  # of pages of the file that a connection may keep in memory
 OLDEST_SQLITE = (3, 38, 0)  # STRICT tables and the JSON operators
 
 _REMEDIES = {
@@ -50,10 +51,13 @@ class Connections:
     frozen one.
     """
 
-    def __init__(self, path: Path, mode: str, busy_timeout_s: float) -> None:
+    def __init__(
+        self, path: Path, mode: str, busy_timeout_s: float, cache_mb: int = CACHE_MB
+    ) -> None:
         self.path = path
         self.mode = mode
         self.busy_timeout_s = busy_timeout_s
+        self.cache_mb = cache_mb
         # SQLite's writers poll for their turn; those of one process had better queue for it. One
         # that a signal handler begins inside another is refused by SQLite, where it would hang.
         self.writing = threading.RLock()
@@ -74,7 +78,7 @@ class Connections:
                 raise StoreError(f"{self.path}: this store was closed; open it again")
             if key not in self._open:
                 self._close_of_ended_threads()
-                self._open[key] = connect(self.path, mode, self.busy_timeout_s)
+                self._open[key] = connect(self.path, mode, self.busy_timeout_s, self.cache_mb)
             return self._open[key]
 
     def _after_fork(self) -> None:
@@ -92,12 +96,20 @@ class Connections:
             while self._open:
                 self._open.popitem()[1].conn.close()
 
+    def shrink(self) -> None:
+        """Forget the pages that this thread's connections keep; they are read anew when needed."""
+        with self._lock:
+            here = threading.current_thread()
+            mine = [database for (thread, _), database in self._open.items() if thread is here]
+        for database in mine:
+            database.conn.execute("PRAGMA shrink_memory")
+
     def _close_of_ended_threads(self) -> None:
         for key in [key for key in self._open if not key[0].is_alive()]:
             self._open.pop(key).conn.close()
 
 
-def connect(path: Path, mode: str, busy_timeout_s: float) -> Database:
+def connect(path: Path, mode: str, busy_timeout_s: float, cache_mb: int = CACHE_MB) -> Database:
     """A connection by KENT's rules; ``mode`` is SQLite's ``ro``, ``rw`` or ``rwc``, or ``frozen``.
 
     ``frozen`` is for a file that nobody writes: SQLite takes no lock, makes no log beside it and
@@ -118,7 +130,8 @@ def connect(path: Path, mode: str, busy_timeout_s: float) -> Database:
             check_same_thread=False,  # `close` may run in another thread than the use
         )
         try:
-            for pragma in ("foreign_keys=ON", "synchronous=FULL", "cache_size=-65536"):
+            cache = f"cache_size=-{cache_mb * 1024}"  # negative: in KiB, not in pages
+            for pragma in ("foreign_keys=ON", "synchronous=FULL", cache):
                 connection.execute(f"PRAGMA {pragma}")
             if mode == FROZEN:
                 connection.execute("PRAGMA query_only=ON")

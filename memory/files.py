@@ -1,10 +1,13 @@
 """Files that are either whole or not there: atomic writes that survive a power loss, and hashes."""
 
 import errno
+import glob
 import hashlib
 import os
+import re
 import secrets
 from collections.abc import Callable
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from memory.errors import StoreError, StoreUnavailable
@@ -20,6 +23,9 @@ PASSING = {
 }
 """What the operating system says of a place that may take the same write later."""
 
+# As ``write_atomically`` names it; SQLite may add a suffix of its own for a journal beside it.
+_TEMPORARY = re.compile(r"\.(?P<name>.+)\.(?P<pid>\d+)-[0-9a-f]+\.tmp.*", re.DOTALL)
+
 _OF_THE_PLACE = PASSING | {
     errno.ENOENT,
     errno.ENOTDIR,
@@ -29,7 +35,11 @@ _OF_THE_PLACE = PASSING | {
 
 
 def write_atomically(
-    path: Path, content: bytes | Callable[[Path], None], *, overwrite: bool = True
+    path: Path,
+    content: bytes | Callable[[Path], None],
+    *,
+    overwrite: bool = True,
+    like: str | None = None,
 ) -> None:
     """Put ``content`` at ``path`` so that after any cut it is whole, old or absent, never half.
 
@@ -40,6 +50,8 @@ def write_atomically(
         path: Where the file is to be; its directory is made where it is missing.
         content: The bytes, or a function that writes the file at the path that it is given.
         overwrite: False refuses a ``path`` that exists, also when it appears meanwhile.
+        like: A shell pattern of the names that such a file may have, where each has one of its own:
+            what killed writers of any of them left half written is removed; None: of ``path``.
 
     Raises:
         StoreUnavailable: the disk is full or fails, or the place is not writable.
@@ -50,7 +62,7 @@ def write_atomically(
         _make_directory(path.parent)
         if not overwrite and os.path.lexists(path):
             raise _exists(path)
-        _remove_abandoned(path)
+        _remove_abandoned(path.parent, glob.escape(path.name) if like is None else like)
         temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
         try:
             _fill(temporary, content)
@@ -120,14 +132,11 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _remove_abandoned(path: Path) -> None:
-    """Remove the temporary files of ``path`` whose writers were killed."""
-    prefix = f".{path.name}."
-    for entry in path.parent.iterdir():
-        if not (entry.name.startswith(prefix) and ".tmp" in entry.name):
-            continue
-        pid = entry.name[len(prefix) :].split("-")[0]
-        if pid.isdigit() and not _alive(int(pid)):
+def _remove_abandoned(folder: Path, pattern: str) -> None:
+    """Remove the temporary files, of files that are named so, whose writers were killed."""
+    for entry in folder.iterdir():
+        left = _TEMPORARY.fullmatch(entry.name)
+        if left and fnmatchcase(left["name"], pattern) and not _alive(int(left["pid"])):
             entry.unlink(missing_ok=True)
 
 

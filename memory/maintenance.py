@@ -10,8 +10,8 @@ from memory.errors import StoreError
 from memory.files import sha256_file, write_atomically
 from memory.schema import migrations
 from memory.schema_repair import LEARNED, LEARNED_FROM_PROBLEMS
-from memory.sqlite import Database
-from memory.store import Store, copy_database, known_migrations
+from memory.store import COPY_CACHE_MB, Store, copy_database
+from memory.upgrade import LISTING, known_migrations, wanted_schema
 
 DATABASE_NAME = "kent.db"
 MAX_FINDINGS = 20  # of one kind; a file that is all wrong is not listed row by row
@@ -106,16 +106,21 @@ def verify_file(path: Path) -> list[str]:
     return findings
 
 
-def backup(store_path: Path, target: Path) -> None:
+def backup(store_path: Path, target: Path, *, like: str | None = None) -> None:
     """Copy the database at one moment of its life to ``target``, also while others write to it.
 
     The copy is a single file that needs no log beside it; checkpoints are not in it.
 
+    Args:
+        store_path: the database.
+        target: where the copy is to be.
+        like: a pattern of the names of such copies: those that a killed process began are removed.
+
     Raises:
         StoreError: ``target`` exists, there is no space, or the database cannot be read.
     """
-    with Store.open(store_path, read_only=True) as store:
-        write_atomically(target, store.copy_into, overwrite=False)
+    with Store.open(store_path, read_only=True, cache_mb=COPY_CACHE_MB) as store:
+        write_atomically(target, store.copy_into, overwrite=False, like=like)
 
 
 def copy_file(source: Path, target: Path) -> None:
@@ -124,7 +129,7 @@ def copy_file(source: Path, target: Path) -> None:
     Raises:
         StoreError: it cannot be read, or the copy not be written.
     """
-    database = connect(source, "ro", BUSY_TIMEOUT_S)
+    database = connect(source, "ro", BUSY_TIMEOUT_S, COPY_CACHE_MB)
     try:
         copy_database(database.conn, target)
     finally:
@@ -161,18 +166,8 @@ def _references(store: Store) -> Iterator[str]:
 
 def _schema(store: Store) -> Iterator[str]:
     """Compare the tables, indexes and triggers with those that the migrations make."""
-    listing = (
-        "SELECT type || ' ' || name AS what, sql FROM sqlite_master "
-        "WHERE sql IS NOT NULL AND tbl_name <> '_sqlite_migrations'"  # sqlite-utils' own
-    )
-    fresh = Database(memory=True)
-    try:
-        migrations.apply(fresh)
-        wanted = dict(fresh.conn.execute(listing).fetchall())
-    finally:
-        fresh.conn.close()
-    found = {row["what"]: row["sql"] for row in store.query(listing)}
-    for what, sql in wanted.items():
+    found = {row["what"]: row["sql"] for row in store.query(LISTING)}
+    for what, sql in wanted_schema().items():
         if what not in found:
             yield f"{what} is missing"
         elif found[what] != sql:

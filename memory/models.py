@@ -213,6 +213,18 @@ class Models(Connected):
         )
         return [_from_columns(row) for row in rows]
 
+    def models_with_files(self, kind: str) -> list[ModelRow]:
+        """The models of a kind that have a checkpoint, oldest version first.
+
+        Retention keeps them few, whatever the number of versions that there ever were.
+        """
+        rows = self._select(
+            f"SELECT {_COLUMNS} FROM models WHERE kind = ? AND checkpoint IS NOT NULL "
+            "ORDER BY version",
+            (kind,),
+        )
+        return [_from_columns(row) for row in rows]
+
 
 def _insert(
     connection: sqlite3.Connection,

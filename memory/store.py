@@ -1,8 +1,7 @@
-"""The SQLite file ``kent.db``: how it is opened and migrated, and one class for all its tables."""
+"""The SQLite file ``kent.db``: how it is opened and copied, and one class for all its tables."""
 
 import os
 import sqlite3
-import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -10,6 +9,7 @@ from typing import Any, Self
 from memory.behaviours import Behaviours
 from memory.connection import (
     BUSY_TIMEOUT_S,
+    CACHE_MB,
     FROZEN,
     OLDEST_SQLITE,
     Connections,
@@ -18,7 +18,7 @@ from memory.connection import (
     plain_errors,
 )
 from memory.constraints import Constraints
-from memory.errors import StoreError, StoreUnavailable, StoreVersionError
+from memory.errors import StoreError, StoreUnavailable
 from memory.evaluations import Evaluations
 from memory.events import Events
 from memory.facts import Facts
@@ -35,10 +35,10 @@ from memory.resources import Resources
 from memory.retention import Retention
 from memory.rounds import Rounds
 from memory.samples import Samples
-from memory.schema import migrations
-from memory.sqlite import Database
 from memory.swe_tasks import SweTasks
+from memory.upgrade import bring_up_to_date
 
+COPY_CACHE_MB = 1  # each page of a copy is read and written once: a larger cache would only grow
 _CHECKPOINT_WAIT_MS = 5000
 
 
@@ -82,6 +82,7 @@ class Store(
         read_only: bool = False,
         frozen: bool = False,
         busy_timeout_s: float = BUSY_TIMEOUT_S,
+        cache_mb: int = CACHE_MB,
     ) -> Self:
         """Open the database at ``path`` and bring its tables up to date.
 
@@ -91,6 +92,7 @@ class Store(
             read_only: SQLite itself refuses every write; nothing is made or migrated.
             frozen: As ``read_only``, of a file that nobody else writes either: see ``connect``.
             busy_timeout_s: How long to wait for another writer.
+            cache_mb: How much of the file each connection may keep in memory.
 
         Raises:
             StoreVersionError: a newer KENT wrote the file.
@@ -103,11 +105,11 @@ class Store(
         database = connect(path, mode, busy_timeout_s)
         try:
             with plain_errors(path):
-                _bring_up_to_date(database, path, mode, busy_timeout_s)
+                bring_up_to_date(database, path, mode, busy_timeout_s)
         finally:
             database.conn.close()
         kept = FROZEN if frozen else "ro" if read_only else "rw"
-        return cls(Connections(path, kept, busy_timeout_s))
+        return cls(Connections(path, kept, busy_timeout_s, cache_mb))
 
     def close(self) -> None:
         """Close the file; end the threads that use the store before. Twice is once."""
@@ -135,7 +137,9 @@ class Store(
     def checkpoint(self) -> None:
         """Move the write-ahead log into the database file, as far as readers let it.
 
-        It waits for them no longer than a few seconds: what is left is moved the next time.
+        It waits for them no longer than a few seconds: what is left is moved the next time. The
+        pages that this thread's connections keep in memory are let go with it: those that were read
+        long ago need not stay, and they would grow with the file.
         """
         connection = self._connections.get().conn
         with plain_errors(self.path):
@@ -143,8 +147,7 @@ class Store(
             connection.execute(f"PRAGMA busy_timeout={min(wait_ms, _CHECKPOINT_WAIT_MS)}")
             try:
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-                # Pages that were read long ago need not stay in memory until the next round.
-                connection.execute("PRAGMA shrink_memory")
+                self._connections.shrink()
             finally:
                 connection.execute(f"PRAGMA busy_timeout={wait_ms}")
 
@@ -162,21 +165,13 @@ def copy_database(source: sqlite3.Connection, target: Path) -> None:
     with plain_errors(target):
         copy = sqlite3.connect(target, isolation_level=None)
         try:
-            copy.execute("PRAGMA synchronous=OFF")
+            for pragma in ("synchronous=OFF", f"cache_size=-{COPY_CACHE_MB * 1024}"):
+                copy.execute(f"PRAGMA {pragma}")
             # In one step: step by step, each write of another process would start it again.
             source.backup(copy, pages=-1)
             copy.execute("PRAGMA journal_mode=DELETE")
         finally:
             copy.close()
-
-
-def known_migrations() -> list[str]:
-    """The names of the migrations that this KENT knows, oldest first."""
-    database = Database(memory=True)
-    try:
-        return [migration.name for migration in migrations.pending(database)]
-    finally:
-        database.conn.close()
 
 
 def _check_place(path: Path, *, create: bool, read_only: bool) -> None:
@@ -202,54 +197,3 @@ def _check_place(path: Path, *, create: bool, read_only: bool) -> None:
                 f"{place} cannot be written; check its permissions and whether its file system "
                 "is mounted read-only"
             )
-
-
-def _bring_up_to_date(database: Database, path: Path, mode: str, busy_timeout_s: float) -> None:
-    with database.atomic():  # one moment of the file: others may be making its tables just now
-        applied = {migration.name for migration in migrations.applied(database)}
-        empty = not database.table_names()
-    if newer := sorted(applied - set(known_migrations())):
-        raise StoreVersionError(
-            f"{path} was written by a newer KENT (it has {', '.join(newer)}); "
-            "update KENT or use another state directory"
-        )
-    if not applied and not (empty and mode == "rwc"):
-        raise StoreError(
-            f"{path} is not a database of KENT; name another file, or move this one away"
-        )
-    pending = set(known_migrations()) - applied
-    if mode == "ro":
-        if pending:
-            raise StoreError(
-                f"{path} is of an older KENT and open for reading only; `kent daemon start` or "
-                "`kent round` brings it up to date"
-            )
-        return
-    _switch_to_wal(database.conn, path, busy_timeout_s)
-    if pending:
-        # The lock is taken first: of several processes that find the file old, one migrates it.
-        database.execute("BEGIN IMMEDIATE")
-        try:
-            migrations.apply(database)
-            database.execute("COMMIT")
-        except BaseException:
-            database.rollback()
-            raise
-
-
-def _switch_to_wal(connection: sqlite3.Connection, path: Path, busy_timeout_s: float) -> None:
-    """Turn write-ahead logging on; SQLite does not wait for others here, so that we must."""
-    deadline = time.monotonic() + busy_timeout_s
-    while True:
-        try:
-            (mode,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
-            break
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
-    if mode != "wal":
-        raise StoreError(
-            f"{path}: its file system does not take SQLite's write-ahead log; "
-            "put the state directory on a local disk"
-        )

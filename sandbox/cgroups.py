@@ -9,12 +9,15 @@ processes are in a group below it (``DelegateSubgroup=``).
 import contextlib
 import itertools
 import os
+import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path("/sys/fs/cgroup")
 _REMOVE_S = 2.0
+_START = 19  # the place of a process's start in /proc/PID/stat, counted from its state
+_NAME = re.compile(r"kent-sandbox-(?P<pid>\d+)-(?P<start>\d+)-\d+")
 _count = itertools.count(1)
 
 
@@ -83,7 +86,7 @@ def make(memory_mb: int) -> Group | None:
     if isinstance(found, str):
         return None
     parent, files = found
-    path = parent / f"kent-sandbox-{os.getpid()}-{next(_count)}"
+    path = parent / f"kent-sandbox-{os.getpid()}-{_start_of(os.getpid())}-{next(_count)}"
     try:
         path.mkdir()
         return Group(path, files, memory_mb)
@@ -100,12 +103,32 @@ def obstacle() -> str:
 
 
 def sweep() -> None:
-    """Remove the empty groups that an earlier life of ours left."""
+    """Remove the empty groups whose makers are gone.
+
+    One that is empty may also be of a sandbox elsewhere, which made it for a zygote that is about
+    to join: taken away then, the zygote would die of it.
+    """
     found = _parent()
-    if not isinstance(found, str):
-        for path in found[0].glob("kent-sandbox-*"):
-            with contextlib.suppress(OSError):  # still in use
+    if isinstance(found, str):
+        return
+    for path in found[0].glob("kent-sandbox-*"):
+        name = _NAME.fullmatch(path.name)
+        if name and _start_of(int(name["pid"])) != int(name["start"]):
+            with contextlib.suppress(OSError):  # what it ran has not ended yet
                 path.rmdir()
+
+
+def _start_of(pid: int) -> int | None:
+    """When a process began, in ticks since the machine did; None where none lives.
+
+    With the pid it names one process, since pids are given out again.
+    """
+    try:
+        text = Path("/proc", str(pid), "stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    state, *fields = text.rpartition(")")[2].split()
+    return None if state in "ZX" else int(fields[_START - 1])
 
 
 def _parent() -> tuple[Path, _Files] | str:

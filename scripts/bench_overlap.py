@@ -26,6 +26,7 @@ from sandbox import Sandbox
 from trainers.config import GeneratorConfig, TasksConfig, TrainerSettings
 from trainers.generators.base import Generator, Request, SamplingParams
 from trainers.generators.prompts import solve_prompt
+from trainers.generators.weights import default_weights_dir
 from trainers.labelling import sample_and_label
 from trainers.samples import SampleSource, Want
 from trainers.stage import StageContext
@@ -46,6 +47,7 @@ def main() -> None:
     parser.add_argument("--blocks", type=int, default=2, help="pairs of off and on")
     asked = parser.parse_args()
     settings = TrainerSettings(
+        weights_dir=default_weights_dir(os.environ),
         generator=GeneratorConfig.model_validate({"backend": asked.backend, "model": asked.model}),
         tasks=TasksConfig.model_validate({"train": asked.train}),
     )

@@ -4,8 +4,10 @@
 
 After each round it looks at the daemon: resident memory, file handles, threads, children; and at
 the state directory by part. Between the rounds ``--from`` and the last one the memory must grow by
-less than 5 %, handles, threads and children not at all, and every part of the folder but the
-database, whose samples all stay, must keep to its bound.
+less than 5 %, over all looks, of which some meet a backup or a stage's start, and over those at
+rest; handles, threads and children not at all. Every part of the folder but the database, whose
+samples all stay, must keep to its bound: the checkpoints and the backups that retention leaves and
+one more of each, which is being made; of the database's log what the store lets it keep.
 """
 
 import argparse
@@ -26,10 +28,12 @@ from memory.maintenance import verify
 from scripts.faults.stage import CHECKPOINT_BYTES
 from scripts.faults.world import World
 
+_ROUND_S = 900  # at most, on a machine that has other things to do
 _WINDOW = 10  # rounds whose median stands for a moment
 _MOST_GROWTH = 0.05
 _CHECKPOINTS = 4  # champion, predecessor, and two candidates, as the world's settings say
 _BACKUPS = 3
+_LOG_BYTES = 64 * 2**20  # journal_size_limit of the store's connections
 _PARTS = ("checkpoints", "backups", "logs", "run")
 
 
@@ -44,6 +48,7 @@ class Look:
     threads: int
     children: int
     database: int
+    log: int
     parts: dict[str, int]
 
 
@@ -51,11 +56,9 @@ def main() -> int:
     """Run the rounds and judge."""
     options = _options()
     with tempfile.TemporaryDirectory(prefix="kent-soak-") as scratch:
-        looks, problems = _run(Path(scratch), options.rounds)
+        looks, problems = _run(Path(scratch), options.rounds, options.json)
     problems += judge(looks, options.since)
-    document = {"problems": problems, "looks": [asdict(look) for look in looks]}
-    if options.json:
-        options.json.write_text(json.dumps(document))
+    _write(options.json, looks, problems)
     sys.stdout.write("\n".join(_table(looks, options.since)) + "\n")
     sys.stdout.write("\n".join(problems or ["nothing grows that should not"]) + "\n")
     return 1 if problems else 0
@@ -67,23 +70,46 @@ def judge(looks: list[Look], since: int) -> list[str]:
         return [f"only {len(looks)} rounds were seen"]
     first, last = looks[since - 1 : since - 1 + _WINDOW], looks[-_WINDOW:]
     found = []
-    memory = [median(look.memory for look in _at_rest(part)) for part in (first, last)]
-    if memory[1] > memory[0] * (1 + _MOST_GROWTH):
-        found.append(f"resident memory grew from {memory[0]:.0f} to {memory[1]:.0f} bytes")
+    for name, (before, after) in _memory(first, last).items():
+        if after > before * (1 + _MOST_GROWTH):
+            found.append(f"resident memory {name} grew from {before:.0f} to {after:.0f} bytes")
+    # By halves: where rounds are slow, ten looks in a row may each meet a backup, with its handles.
+    middle = (since - 1 + len(looks)) // 2
     for name in ("handles", "threads", "children"):
-        before, after = (min(getattr(look, name) for look in part) for part in (first, last))
+        early, late = looks[since - 1 : middle], looks[middle:]
+        before, after = (min(getattr(look, name) for look in part) for part in (early, late))
         if after > before:
             found.append(f"{name} grew from {before} to {after}")
-    end = looks[-1]
-    bounds = {
-        # A round that is open may have written one more than retention will leave.
-        "checkpoints": (_CHECKPOINTS + 1) * CHECKPOINT_BYTES,
-        "backups": (_BACKUPS + 1) * end.database,
+    return found + _over_bounds(looks)
+
+
+def _memory(first: list[Look], last: list[Look]) -> dict[str, tuple[float, float]]:
+    """The median of the resident memory, in bytes, around both moments."""
+    return {
+        "over all looks": (median(one.memory for one in first), median(one.memory for one in last)),
+        "at rest": (
+            median(one.memory for one in _at_rest(first)),
+            median(one.memory for one in _at_rest(last)),
+        ),
     }
-    for part, bound in bounds.items():
-        if (most := max(look.parts[part] for look in looks)) > bound:
-            found.append(f"{part} came to {most} bytes, over {bound}")
-    return found
+
+
+def _over_bounds(looks: list[Look]) -> list[str]:
+    """The parts of the folder that were larger at a look than they may be, each once."""
+    found: dict[str, str] = {}
+    largest = 0
+    for look in looks:
+        largest = max(largest, look.database + look.log)  # a copy has the pages of both
+        bounds = {
+            "checkpoints": (look.parts["checkpoints"], (_CHECKPOINTS + 1) * CHECKPOINT_BYTES),
+            "backups": (look.parts["backups"], (_BACKUPS + 1) * largest),
+            "log": (look.log, _LOG_BYTES),
+        }
+        for part, (size, bound) in bounds.items():
+            if size > bound:
+                text = f"{part} came to {size} bytes in round {look.round}, over {bound}"
+                found.setdefault(part, text)
+    return list(found.values())
 
 
 def _at_rest(looks: list[Look]) -> list[Look]:
@@ -92,16 +118,21 @@ def _at_rest(looks: list[Look]) -> list[Look]:
     return [look for look in looks if look.handles == fewest]
 
 
-def _run(folder: Path, rounds: int) -> tuple[list[Look], list[str]]:
+def _run(folder: Path, rounds: int, file: Path | None) -> tuple[list[Look], list[str]]:
+    """Run the rounds; what was seen so far is in the file now and then, should we be cut."""
     looks: list[Look] = []
     began = time.monotonic()
-    with World(folder, rounds, interval_minutes=0.001) as world:
-        while len(looks) < rounds and world.wait_for(lambda: world.rounds_done() > len(looks)):
+    # No silence is a fault here: on a machine that has other things to do, a stage may be slow.
+    with World(folder, rounds, interval_minutes=0.001, silence_s=_ROUND_S / 10) as world:
+        while len(looks) < rounds and world.wait_for(
+            lambda: world.rounds_done() > len(looks), _ROUND_S
+        ):
             processes = world.processes()
             if processes:
                 looks.append(_look(world, processes[0], time.monotonic() - began))
                 if len(looks) % 25 == 0:
                     _say(f"round {len(looks)}: {looks[-1]}")
+                    _write(file, looks, ["cut"])
         problem = world.finish()
         left = [str(one.pid) for one in world.processes()]
         problems = [*([problem] if problem else []), *(f"process {pid} was left" for pid in left)]
@@ -119,8 +150,15 @@ def _look(world: World, daemon: psutil.Process, seconds: float) -> Look:
             threads=daemon.num_threads(),
             children=len(daemon.children()),
             database=(world.state / "kent.db").stat().st_size,
+            log=used_bytes(world.state / "kent.db-wal"),
             parts={part: used_bytes(world.state / part) for part in _PARTS},
         )
+
+
+def _write(file: Path | None, looks: list[Look], problems: list[str]) -> None:
+    if file:
+        document = {"problems": problems, "looks": [asdict(look) for look in looks]}
+        file.write_text(json.dumps(document))
 
 
 def _table(looks: list[Look], since: int) -> list[str]:
@@ -134,6 +172,11 @@ def _table(looks: list[Look], since: int) -> list[str]:
         values = [look.memory / 2**20, *counts, *(size / 2**20 for size in sizes)]
         figures = "  ".join(f"{value:11.1f}" for value in values)
         lines.append(f"{look.round:5}  {look.seconds:7.0f}  {figures}")
+    first = looks[since - 1 : since - 1 + _WINDOW]
+    for end in sorted({*range(300, len(looks), 300), len(looks)} if len(first) == _WINDOW else []):
+        for name, (before, after) in _memory(first, looks[end - _WINDOW : end]).items():
+            growth = f"{before / 2**20:.2f} to {after / 2**20:.2f} MB ({after / before - 1:+.1%})"
+            lines.append(f"resident memory {name}, rounds {since} and {end}: {growth}")
     return lines
 
 

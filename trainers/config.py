@@ -262,6 +262,7 @@ class TrainerSettings(Section):
     """Everything a stage may read."""
 
     seed: int = Field(0, ge=0, le=2**31 - 1)
+    weights_dir: Path = Field(Path("weights"), description="models; KENT_WEIGHTS overrides")
     generator: GeneratorConfig = Field(default_factory=GeneratorConfig)
     tasks: TasksConfig = Field(default_factory=TasksConfig)
     sandbox: SandboxConfig = Field(default_factory=SandboxConfig)

@@ -42,7 +42,7 @@ def open_generator(context: StageContext, cards: CardReader | None = None) -> Ge
     here = open_configured(
         context.settings.generator,
         state_dir=context.state_dir,
-        weights_dir=default_weights_dir(os.environ),
+        weights_dir=context.settings.weights_dir,
         log_path=context.state_dir / "logs" / "generator.log",
         on_engine=register,
         on_ended=ended,
@@ -55,7 +55,7 @@ def open_generator(context: StageContext, cards: CardReader | None = None) -> Ge
     return ClusterGenerator(
         settings.cluster,
         here.id,
-        partial(_open_on_node, settings.generator),
+        partial(_open_on_node, settings.generator, settings.weights_dir),
         settings.generator.parallel,
         on_notice(context),
     )
@@ -83,11 +83,11 @@ def _warn(context: StageContext, text: str) -> None:
     )
 
 
-def _open_on_node(config: GeneratorConfig, log_path: Path) -> Generator:
+def _open_on_node(config: GeneratorConfig, weights_dir: Path, log_path: Path) -> Generator:
     return open_configured(
         config,
         state_dir=log_path.parent,
-        weights_dir=default_weights_dir(os.environ),
+        weights_dir=default_weights_dir(os.environ, weights_dir),
         log_path=log_path,
         on_engine=lambda pid, start, role: None,
     )

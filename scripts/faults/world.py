@@ -24,9 +24,9 @@ enabled = ["scripts.faults.stage:ChaosStage"]
 [daemon]
 interval_minutes = {interval}
 heartbeat_s = 0.2
-heartbeat_timeout_s = 6
+heartbeat_timeout_s = {silence}
 kill_grace_s = 1
-stage_time_limit_s = 60
+stage_time_limit_s = {limit}
 retries = 3
 min_free_gb = 0
 remedy_pause_s = 0.5
@@ -35,7 +35,7 @@ backend = "openai"
 model = "scripted"
 base_url = "http://127.0.0.1:{port}/v1"
 parallel = 4
-request_timeout_s = 3
+request_timeout_s = {request}
 [backup]
 every_hours = 0.001
 keep = 3
@@ -47,9 +47,24 @@ candidates = 2
 class World:
     """The folder of one trial; use as a context manager, which leaves nothing running."""
 
-    def __init__(self, folder: Path, rounds: int, interval_minutes: float = 0) -> None:
-        """``rounds`` are to be done in all, in however many lives of the daemon."""
-        self._interval = interval_minutes
+    def __init__(
+        self,
+        folder: Path,
+        rounds: int,
+        *,
+        interval_minutes: float = 0,
+        silence_s: float = 6,
+    ) -> None:
+        """What is to be done, and with how much patience.
+
+        Args:
+            folder: of this world alone; it is there.
+            rounds: to be done in all, in however many lives of the daemon.
+            interval_minutes: between two rounds.
+            silence_s: how long a stage may be silent; ten times that is its time limit, and half
+                of it a request's.
+        """
+        self._interval, self._silence_s = interval_minutes, silence_s
         self.folder, self.rounds = folder, rounds
         self.state = folder / "state"
         self.snapshots: list[Snapshot] = []
@@ -63,7 +78,13 @@ class World:
     def __enter__(self) -> "World":
         (self.state / "run").mkdir(parents=True)
         (self.folder / "kent.toml").write_text(
-            _TOML.format(port=self._port, interval=self._interval)
+            _TOML.format(
+                port=self._port,
+                interval=self._interval,
+                silence=self._silence_s,
+                limit=10 * self._silence_s,
+                request=self._silence_s / 2,
+            )
         )
         self.start_server()
         self.start()

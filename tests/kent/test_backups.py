@@ -2,6 +2,8 @@
 
 import os
 import sqlite3
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -10,7 +12,7 @@ from box import Box, wait_for
 from champions_state import add_version
 from sqlite_utils import Database
 
-from kent.backups import backups, is_due, make_backup
+from kent.backups import backup_dir, backups, is_due, make_backup
 from kent.cli import main
 from kent.instance import Instance
 from kent.restore import restore
@@ -36,6 +38,20 @@ def test_backups_rotate_and_the_newest_stay(state: Path) -> None:
     made = [make_backup(state, 3, now + number) for number in range(5)]
     assert backups(state) == made[2:]
     assert verify_copy(made[-1]) == []
+
+
+def test_what_a_killed_backup_left_goes_and_one_at_work_is_let_be(state: Path) -> None:
+    folder = backup_dir(state)
+    folder.mkdir()
+    ended = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"],
+                           capture_output=True, text=True, check=True).stdout.strip()  # fmt: skip
+    left = folder / f".kent-20200101-000000.db.{ended}-0a1b2c3d.tmp"
+    other = folder / f".mine.db.{ended}-0a1b2c3d.tmp"
+    at_work = folder / f".kent-20200102-000000.db.{os.getpid()}-0a1b2c3d.tmp"
+    for path in (left, left.with_name(f"{left.name}-journal"), at_work, other):
+        path.write_bytes(b"half")
+    made = make_backup(state, 3)
+    assert set(folder.iterdir()) == {made, at_work, other}
 
 
 def test_a_backup_is_due_after_its_time_and_whatever_the_clock_did(state: Path) -> None:

@@ -47,13 +47,26 @@ def test_the_table_sums_up_and_names_what_was_skipped() -> None:
 def test_a_soak_that_grows_is_told() -> None:
     def look(number: int, memory: int = 100, handles: int = 9, backups: int = 0) -> Look:
         parts = {"checkpoints": 0, "backups": backups, "logs": 0, "run": 0}
-        return Look(number, 1.0, memory, handles, 2, 0, 1000, parts)
+        return Look(number, 1.0, memory, handles, 2, 0, 1000, 0, parts)
 
     steady = [look(number, 100 + number % 3) for number in range(1, 61)]
     assert judge(steady, 20) == []
     assert judge(steady[:25], 20) == ["only 25 rounds were seen"]
     grown = [look(number, 100 + number, 9 + number // 30, 5000) for number in range(1, 61)]
-    assert [one.split()[0] for one in judge(grown, 20)] == ["resident", "handles", "backups"]
+    found = [one.split()[0] for one in judge(grown, 20)]
+    assert found == ["resident", "resident", "handles", "backups"]
+
+
+def test_a_soak_that_grows_in_its_backups_alone_is_told() -> None:
+    """Looks that meet a backup hold more handles, so that they are not at rest."""
+    parts = {"checkpoints": 0, "backups": 3000, "logs": 0, "run": 0}
+    busy = {number: number % 3 > 0 for number in range(1, 61)}
+    looks = [
+        Look(number, 1.0, 100 + number * meets, 9 + meets, 2, 0, 999, 1, parts)
+        for number, meets in busy.items()
+    ]
+    [found] = judge(looks, 20)
+    assert found.startswith("resident memory over all looks grew")
 
 
 @pytest.mark.slow

@@ -14,7 +14,8 @@ from store_rows import RECIPE, SANDBOX, add_labelled, sample
 from memory.errors import StoreError, StoreUnavailable, StoreVersionError
 from memory.records import AgreementInputsRow, BehaviourRow, LimitsRow
 from memory.schema import migrations
-from memory.store import Store, known_migrations
+from memory.store import Store
+from memory.upgrade import known_migrations
 
 
 def test_a_new_store_has_every_migration_and_opening_again_adds_none(tmp_path: Path):

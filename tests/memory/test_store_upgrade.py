@@ -9,7 +9,8 @@ from store_rows import sha
 
 from memory.maintenance import verify
 from memory.schema import migrations
-from memory.store import Store, known_migrations
+from memory.store import Store
+from memory.upgrade import known_migrations
 
 CODE = "def f(x):\n    return x\n"
 WEIGHTS = "weights of critic-0001"

@@ -1,9 +1,12 @@
 """The memory group around each zygote, where this machine lets us make one."""
 
+import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from sandbox_programs import RIGHT, program
@@ -71,9 +74,56 @@ def test_a_program_over_the_groups_limit_is_out_of_memory(monkeypatch):
         assert box.run(more).passed  # a program's own limit raises the group's
 
 
-def test_groups_of_an_earlier_life_are_swept(ours):
-    parent, _ = cgroups._parent()
-    left = parent / "kent-sandbox-1-1"
-    left.mkdir()
+MAKER = """
+import sys
+from sandbox import cgroups
+group = cgroups.make(64)
+print(group.procs, flush=True)
+sys.stdin.readline()
+"""
+
+
+@pytest.fixture
+def maker():
+    """Another process that has made a group, in which nothing runs yet."""
+    with subprocess.Popen(
+        [sys.executable, "-c", MAKER], cwd=Path(__file__).parents[2],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    ) as process:  # fmt: skip
+        assert process.stdout.readline()
+        yield process
+        process.kill()
+
+
+def test_the_groups_of_a_process_that_is_gone_are_swept(ours, maker):
+    assert len(ours()) == 1
+    maker.kill()
+    maker.wait()
     cgroups.sweep()
     assert ours() == set()
+
+
+def test_a_group_that_another_sandbox_has_just_made_is_not_swept(ours, maker):
+    mine = cgroups.make(64)
+    try:
+        Sandbox(workers=1).close()
+        assert len(ours()) == 2
+        assert eat(mine, 1) == 0
+    finally:
+        mine.close()
+
+
+def test_a_process_with_the_pid_of_one_that_is_gone_keeps_no_group(ours):
+    parent, _ = cgroups._parent()
+    (parent / f"kent-sandbox-{os.getpid()}-1-1").mkdir()  # of one that began at tick 1
+    cgroups.sweep()
+    assert ours() == set()
+
+
+def test_sandboxes_that_start_at_once_take_nothing_from_each_other():
+    def one(number):
+        with Sandbox(workers=1) as box:
+            return [verdict.passed for verdict in box.run_many([program(RIGHT)] * 3)]
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(all(passed) for passed in pool.map(one, range(12)))

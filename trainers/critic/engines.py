@@ -41,7 +41,8 @@ def open_features(context: StageContext) -> FeatureSource | None:
 
 
 def _features_on_node(settings: TrainerSettings, batch_scale: float) -> FeatureSource:
-    source = features_of(settings, batch_scale)
+    folder = default_weights_dir(os.environ, settings.weights_dir)
+    source = features_of(settings.model_copy(update={"weights_dir": folder}), batch_scale)
     assert source is not None
     return source
 
@@ -69,7 +70,7 @@ def backbone_folder(settings: TrainerSettings) -> tuple[Path | str, str]:
     Raises:
         WeightsError: its weights are absent or unknown, or no encoder is named.
     """
-    critic, weights_dir = settings.critic, default_weights_dir(os.environ)
+    critic, weights_dir = settings.critic, settings.weights_dir
     if critic.kind == "encoder":
         if not critic.encoder_model:
             raise WeightsError(

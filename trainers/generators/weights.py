@@ -19,9 +19,13 @@ class WeightsStatus:
     partial: int
 
 
-def default_weights_dir(env: Mapping[str, str]) -> Path:
-    """``KENT_WEIGHTS``, or ``weights/`` in the working directory."""
-    return Path(env.get("KENT_WEIGHTS") or "weights")
+def default_weights_dir(env: Mapping[str, str], otherwise: Path = Path("weights")) -> Path:
+    """``KENT_WEIGHTS``, or ``otherwise``: by default ``weights/`` in the working directory.
+
+    For what has no configuration, and for a node of a cluster, whose folder may be another than
+    the one that the configuration of this machine names.
+    """
+    return Path(env.get("KENT_WEIGHTS") or otherwise)
 
 
 def gguf_path(source: ModelSource, weights_dir: Path) -> Path:

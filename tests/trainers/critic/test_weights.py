@@ -12,6 +12,7 @@ from trainers.generators.weights import default_weights_dir, find_weights
 
 SETTINGS = TrainerSettings.model_validate(
     {
+        "weights_dir": default_weights_dir(os.environ),
         "generator": {"backend": "llama.cpp", "max_tokens": 128, "parallel": 8},
         "tasks": {"train": "basics", "max_train": 1, "max_validation": 1, "max_test": 1},
         "critic": {"samples_per_problem": 4, "eval_samples_per_problem": 3, "epochs": 5},
@@ -23,7 +24,7 @@ SETTINGS = TrainerSettings.model_validate(
 @pytest.mark.slow
 def test_a_round_with_the_real_model(tmp_path):
     try:
-        find_weights(SETTINGS.generator.model, default_weights_dir(os.environ))
+        find_weights(SETTINGS.generator.model, SETTINGS.weights_dir)
     except WeightsError as error:
         pytest.skip(str(error))
     context = context_in(tmp_path, SETTINGS)
