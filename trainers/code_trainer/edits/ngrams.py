@@ -17,6 +17,9 @@ _START, _UNKNOWN = 1, 2
 _FLOOR = 1e-4
 """A word's share where nothing at all is known."""
 
+_MOST_KNOWN = 200_000
+"""Shares that are kept: the candidates of a program are alike, those of a day are not."""
+
 
 class NGrams:
     """How likely each word is after the ``order`` - 1 words before it.
@@ -82,6 +85,8 @@ class NGrams:
             padded = (_START,) * (longest + 1 - len(seen)) + seen
             known = self._known.get(padded)
             if known is None:
+                if len(self._known) >= _MOST_KNOWN:
+                    self._known.clear()
                 known = self._known[padded] = self._log_share(padded)
             total += known
         return total
