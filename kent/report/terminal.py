@@ -59,6 +59,7 @@ class _Terminal:
         for row, entry in rows[-_ROUNDS_SHOWN:]:
             if problem := summary.problem_text(entry):
                 self._line(f"Round {row['id']} {problem}", "red")
+        self._curve(document, stage, view)
         self._console.print(self._change_table(document, stage, view), width=self._width)
 
     def _rounds_table(self, view: StageView, rows: list[tuple[Json, Json]]) -> Table:
@@ -77,6 +78,26 @@ class _Terminal:
 
     def _cells(self, view: StageView, entry: Json) -> list[Text]:
         return [self._figure(entry.get(known.name), known) for known in view.figures]
+
+    def _curve(self, document: Json, stage: str, view: StageView) -> None:
+        """What learning gave, each figure beside a cold start's; nothing before it was measured."""
+        rows = summary.curve_rows(document, stage)[-_ROUNDS_SHOWN:]
+        if view.curve is None or not rows:
+            return
+        curve, shown = view.curve, [known for pair in view.curve.pairs for known in pair]
+        table = self._table(curve.title, gap=0)
+        table.add_column(self._text("round\nlearned from"), no_wrap=True)
+        for known in shown:
+            table.add_column(self._text(known.heading), justify="right", no_wrap=True)
+        for row, entry in rows:
+            cell = self._text(str(row["id"]), "bold")
+            learned_from = number(entry[curve.learned_from.name]["value"], "count")
+            cell.append_text(self._text(f"\n{learned_from}", "dim"))
+            table.add_row(cell, *(self._figure(entry.get(known.name), known) for known in shown))
+        self._console.print(table, width=self._width)
+        measured = [(summary.spoken(one), rows[-1][1][one.name]["n"]) for one, _ in curve.pairs]
+        counts = ", ".join(f"{name} {n:,}" for name, n in measured)
+        self._line(f"{curve.meaning} n: {counts}.", "dim")
 
     def _round_cell(self, row: Json, entry: Json) -> Text:
         cell = self._text(str(row["id"]), "bold")
@@ -188,7 +209,9 @@ def _short_interval(figure: Json, known: KeyFigure) -> str:
     if known.unit == "fraction":
         return text.replace("0.", ".")
     if len(text) > 9:
-        return f"{100 * figure['low']:.0f} to {100 * figure['high']:.0f}".replace("-", "−")
+        scale, between = (100, " to ") if known.unit == "percent" else (1, "–")
+        low, high = (f"{scale * figure[end]:,.0f}" for end in ("low", "high"))
+        return f"{low}{between}{high}".replace("-", "−")
     return text
 
 
