@@ -6,7 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from kent.report import summary
-from kent.report.figures import KeyFigure, StageView
+from kent.report.figures import Curve, KeyFigure, StageView
 from kent.report.resources_section import notes, resource_columns, resource_rows
 from kent.report.sparkline import BLOCKS, sparkline
 from kent.report.values import Json
@@ -16,6 +16,7 @@ WIDTH = 80
 _ROUNDS_SHOWN = 12
 _PROMOTIONS_SHOWN = 8
 _TREND = 12
+_PAIRS_ABREAST = 2  # of the learning curve's figures, in 80 columns
 _ASCII = str.maketrans(
     {**dict(zip(BLOCKS, "_.,-=+*#", strict=True)), "–": "-", "−": "-", "·": "|", "…": "~",
      "±": "~", "α": "alpha", "\N{NO-BREAK SPACE}": " "}
@@ -84,20 +85,28 @@ class _Terminal:
         rows = summary.curve_rows(document, stage)[-_ROUNDS_SHOWN:]
         if view.curve is None or not rows:
             return
-        curve, shown = view.curve, [known for pair in view.curve.pairs for known in pair]
-        table = self._table(curve.title, gap=0)
-        table.add_column(self._text("round\nlearned from"), no_wrap=True)
+        curve, pairs = view.curve, view.curve.pairs
+        for first in range(0, len(pairs), _PAIRS_ABREAST):
+            title = f"{curve.title}, continued" if first else curve.title
+            shown = [known for pair in pairs[first : first + _PAIRS_ABREAST] for known in pair]
+            self._console.print(self._curve_table(title, curve, shown, rows), width=self._width)
+        counts = ", ".join(
+            f"{summary.spoken(one)} {rows[-1][1][one.name]['n']:,}" for one, _ in pairs
+        )
+        self._line(f"{curve.meaning} n: {counts}.", "dim")
+
+    def _curve_table(
+        self, title: str, curve: Curve, shown: list[KeyFigure], rows: list[tuple[Json, Json]]
+    ) -> Table:
+        table = self._table(title)
+        table.add_column(self._text("round"), no_wrap=True)
+        table.add_column(self._text(curve.learned_from.heading), justify="right", no_wrap=True)
         for known in shown:
             table.add_column(self._text(known.heading), justify="right", no_wrap=True)
         for row, entry in rows:
-            cell = self._text(str(row["id"]), "bold")
-            learned_from = number(entry[curve.learned_from.name]["value"], "count")
-            cell.append_text(self._text(f"\n{learned_from}", "dim"))
-            table.add_row(cell, *(self._figure(entry.get(known.name), known) for known in shown))
-        self._console.print(table, width=self._width)
-        measured = [(summary.spoken(one), rows[-1][1][one.name]["n"]) for one, _ in curve.pairs]
-        counts = ", ".join(f"{name} {n:,}" for name, n in measured)
-        self._line(f"{curve.meaning} n: {counts}.", "dim")
+            cells = [self._figure(entry.get(one.name), one) for one in (curve.learned_from, *shown)]
+            table.add_row(self._text(str(row["id"]), "bold"), *cells)
+        return table
 
     def _round_cell(self, row: Json, entry: Json) -> Text:
         cell = self._text(str(row["id"]), "bold")

@@ -5,7 +5,8 @@ from kent.report.figures import Curve, KeyFigure, Plot, StageView
 _CURVE = Curve(
     title="What learning gave, on the same validation tasks in every round",
     meaning="The version in use beside a cold start: the same patterns in an order that nothing "
-    "learned has a say in, and files by BM25 over contents and paths.",
+    "learned has a say in, and files by BM25 over contents and paths. Candidates: all programs "
+    "that were run, divided by those repaired.",
     pairs=(
         (
             KeyFigure(
