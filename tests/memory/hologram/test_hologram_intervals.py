@@ -1,13 +1,14 @@
 """The memory's intervals: a proportion's closed form is the library's."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
 from memory.hologram.intervals import wilson
 
 
+@settings(deadline=None)
 @given(st.integers(0, 400), st.integers(1, 400))
 def test_a_proportions_interval_is_scipys(successes: int, n: int):
     successes = min(successes, n)
