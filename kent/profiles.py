@@ -35,6 +35,7 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
         "code": {
             "injected": 120,
             "broken": 100,
+            "new_tasks_per_round": 500,
             "tasks_per_round": 16,
             "eval_tasks": 16,
             "candidates": 800,

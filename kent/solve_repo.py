@@ -20,6 +20,8 @@ from trainers.tasks.swe.types import SWETask
 from trainers.tasks.swe.working_tree import WorkingTree
 
 SHOWN = 5
+MANY_FILES = 5_000
+"""From so many on, reading them for the first time takes long enough to be told."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,8 @@ def solve_repository(
             f"no store in {config.state_dir}: nothing was learned yet; `kent round code` learns"
         )
     tree = WorkingTree(repository)
+    if (count := len(tree.files())) >= MANY_FILES:
+        tell(f"{count:,} Python files: all are read the first time, later only what changed")
     task = SWETask("solve", tree.folder.name, issue, {}, {}, source="solve", tree=tree)
     with Store.open(path, read_only=True) as store:
         row = versions.in_use(store)

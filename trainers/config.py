@@ -158,6 +158,12 @@ class CodeConfig(Section):
         240, ge=1, le=100_000, description="bugs put into Python's own library, as tasks"
     )
     dimensions: int = Field(10_000, ge=256, le=1_000_000, description="of a hypervector")
+    new_tasks_per_round: int = Field(
+        2000,
+        ge=0,
+        description="train tasks that a round learns from for the first time, so that a first "
+        "version does not wait for all of a long list; 0: all there are",
+    )
     tasks_per_round: int = Field(60, ge=0, le=100_000, description="train tasks that are tried")
     eval_tasks: int = Field(
         0, ge=0, le=100_000, description="validation and test tasks of each; 0: all"

@@ -3,8 +3,8 @@
 from typing import Any
 
 from kent.report import queries
-from kent.report.figures import view_of
 from kent.report.values import Json, finite, json_object
+from kent.report.views import view_of
 from memory.store import Store
 
 PAIRED = "paired"

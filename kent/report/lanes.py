@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from html import escape
 
 from kent.report import summary
-from kent.report.figures import view_of
 from kent.report.values import Json
+from kent.report.views import view_of
 from kent.report.wording import clean, plural
 
 _LANE = 44.0

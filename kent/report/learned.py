@@ -1,14 +1,14 @@
 """What the memory learned: patterns by success, failures that steer the search, work saved."""
 
-from statistics import NormalDist
 from typing import Any
 
 from kent.report import learned_queries as queries
 from kent.report.values import Json, figure, json_object
+from memory.hologram.intervals import wilson
+from memory.hologram.self_improvement import SelfImprovementManager
 from memory.store import Store
 
 _SHOWN = 8
-_Z = NormalDist().inv_cdf(0.975)
 _UNTRAINED = ", untrained"
 
 
@@ -20,9 +20,12 @@ def learned(store: Store) -> Json:
     ``constraints`` are the edits that failed most often without one success. ``saved`` compares
     the programs run on the same tasks by the learned order and by an untrained one; None where no
     stage run measured both. ``ablation`` is the last benchmark's, with and without the constraints.
+    ``rounds``: what was known at the end of each; ``last``: how the repairs of the last one that
+    had any went, by mode and model.
     """
     return {
         "counts": queries.counts(store),
+        **_by_round(store),
         "patterns": _patterns(store),
         "constraints": [_constraint(row) for row in queries.constraints(store, _SHOWN)],
         "saved": _saved(store),
@@ -30,19 +33,13 @@ def learned(store: Store) -> Json:
     }
 
 
-def wilson(successes: int, n: int) -> Json:
-    """A proportion with its 95 % score interval (Wilson 1927, JASA 22:209-212).
-
-    In closed form, since the library's import takes longer than the rest of the report.
-    """
-    if n == 0:
-        return figure(None, None, None, 0)
-    share = successes / n
-    middle = share + _Z**2 / (2 * n)
-    half = _Z * ((share * (1 - share) + _Z**2 / (4 * n)) / n) ** 0.5
-    scale = 1 + _Z**2 / n
-    low, high = (middle - half) / scale, (middle + half) / scale
-    return figure(share, 0.0 if successes == 0 else low, 1.0 if successes == n else high, n)
+def _by_round(store: Store) -> Json:
+    improvement, last = SelfImprovementManager(store), queries.last_repairing_round(store)
+    repairs = [] if last is None else improvement.repairs(last)
+    return {
+        "rounds": [{"round": key, **known} for key, known in improvement.learned().items()],
+        "last": {"round": last, "repairs": [one.to_json() for one in repairs]},
+    }
 
 
 def _patterns(store: Store) -> list[Json]:
@@ -52,7 +49,7 @@ def _patterns(store: Store) -> list[Json]:
             "text": _pattern_text(row["pattern"], row["abstraction"]),
             "operation": row["operation"],
             "contexts": row["contexts"],
-            "rate": wilson(row["successes"], row["n"]),
+            "rate": wilson(row["successes"], row["n"]).to_json(),
             "seen_in_fixes": row["support"],
         }
         for row in queries.successes(store)
@@ -105,7 +102,7 @@ def _side(rows: list[queries.Row], candidates: str, outcome: str) -> Json:
     solved = sum(row[outcome] == "resolved" for row in rows)
     return {
         "programs": sum(row[candidates] for row in rows),
-        "resolved": wilson(solved, len(rows)),
+        "resolved": wilson(solved, len(rows)).to_json(),
     }
 
 

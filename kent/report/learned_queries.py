@@ -95,6 +95,15 @@ def last_ablation(store: Store) -> Row | None:
     return found[0] if found else None
 
 
+def last_repairing_round(store: Store) -> int | None:
+    """The newest round in which anything was repaired, or tried to be."""
+    sql = (
+        "SELECT max(round_id) AS id FROM stage_runs WHERE id IN (SELECT stage_run_id FROM repairs)"
+    )
+    found = store.query(sql)[0]["id"]
+    return None if found is None else int(found)
+
+
 def repair_pairs(store: Store, limit: int, longest: int) -> list[Row]:
     """At most ``limit`` failing programs with the passing ones most like them, one a problem.
 

@@ -7,6 +7,7 @@ from kent.report.tables import Cell, table
 from kent.report.values import Json
 from kent.report.wording import NOTHING, clean, interval, number, plural
 
+_ROUNDS = 12
 _TEXT = 120  # characters of a pattern or statement
 _LINE = 200  # characters of a line of a diff
 _DIFF_STYLE = {"+": "add", "-": "del", "@": "hunk"}
@@ -22,6 +23,8 @@ def learned_section(learned: Json) -> str:
     parts = [
         '<section id="learned"><h2>What the memory learned</h2>',
         f'<p class="where">{escape(_counts(learned["counts"]))}</p>',
+        _growth(learned["rounds"]),
+        _last(learned["last"]),
         _saved(learned["saved"]),
         _ablation(learned["ablation"]),
         _patterns(learned["patterns"]),
@@ -42,6 +45,33 @@ def _counts(counts: Json) -> str:
         plural(counts[name], word, many.get(name)) for name, word in names.items() if counts[name]
     ]
     return ", ".join(told)
+
+
+def _growth(rounds: list[Json]) -> str:
+    """What was known by the end of the last rounds."""
+    known = ("patterns", "evidence", "facts", "attempts", "observations")
+    body = [
+        [Cell(str(row["round"]), header=True), *(Cell(f"{row[name]:,}") for name in known)]
+        for row in reversed(rounds[-_ROUNDS:])
+    ]
+    head = ["Round", "Patterns", "Seen in fixes", "Facts", "Failures", "Outcomes"]
+    return table("Known by the end of each round, the latest first", head, body) if body else ""
+
+
+def _last(last: Json) -> str:
+    """How the repairs of one round went, whoever made them."""
+    body = [
+        [
+            Cell(clean(row["mode"], 60), header=True, small=clean(row["model"], 60)),
+            Cell(f"{row['tasks']:,}"),
+            _measured(row["repaired"], "percent"),
+            _measured(row["candidates_per_repair"], "number"),
+            _measured(row["candidates_median"], "number"),
+        ]
+        for row in last["repairs"]
+    ]
+    head = ["Mode", "Tasks", "Repaired, %", "Programs for each repaired", "Median of the repaired"]
+    return table(f"Repairs of round {last['round']}", head, body) if body else ""
 
 
 def _saved(saved: Json | None) -> str:

@@ -4,11 +4,11 @@ from html import escape
 from importlib.resources import files
 
 from kent.report import sections, summary
-from kent.report.figures import view_of
 from kent.report.learned_section import has_learned, learned_section, repairs_section
 from kent.report.overview import overview_section
 from kent.report.resources_section import resources_section
 from kent.report.values import Json
+from kent.report.views import view_of
 from kent.report.wording import clean, moment
 
 # Nothing may be loaded or run, whatever text a store holds.

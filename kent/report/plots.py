@@ -62,7 +62,7 @@ def measured_rounds(document: Json, stage: str, view: StageView) -> int:
 def _one_round(document: Json, stage: str, view: StageView) -> list[str]:
     """Every percentage with its interval on one axis; a line would have one point."""
     names = dict.fromkeys(name for plot in view.plots for name in plot.figures)
-    known = {figure.name: figure for figure in (*view.figures, *view.plotted)}
+    known = {figure.name: figure for figure in view.every}
     rows = [
         Row(
             clean(known[name].label, 40), found["value"], found["low"], found["high"],
@@ -103,7 +103,7 @@ def _small(drawing: Drawing) -> str:
 def _drawing(
     document: Json, stage: str, view: StageView, plot: Plot, marks: tuple[Mark, ...], key: str
 ) -> Drawing:
-    known = {figure.name: figure for figure in (*view.figures, *view.plotted)}
+    known = {figure.name: figure for figure in view.every}
     figures = [known[name] for name in plot.figures]
     rounds = [row["id"] for row, _ in summary.history(document, stage)]
     styles = ("s0", "s1", "s2") if len(figures) > 1 else ("s1",)

@@ -2,9 +2,9 @@
 
 from html import escape
 
-from kent.report.figures import view_of
 from kent.report.tables import Cell, table
 from kent.report.values import Json
+from kent.report.views import view_of
 from kent.report.wording import NOTHING, clean
 
 _TOTAL = "Together"

@@ -5,6 +5,7 @@ from html import escape
 from kent.report import summary
 from kent.report.cards import cards, direction
 from kent.report.change import UNPAIRED
+from kent.report.curve import curve_section
 from kent.report.figures import KeyFigure, StageView
 from kent.report.plots import measured_rounds, stage_plots
 from kent.report.tables import Cell, table
@@ -26,6 +27,7 @@ def stage_section(document: Json, stage: str) -> str:
         cards(document, stage, view),
         _plots(stage_plots(document, stage, view)),
         _marks_key(document, stage),
+        curve_section(document, stage, view),
         _figures_table(view, rows),
         _problems(rows),
         _change_table(document, stage, view),

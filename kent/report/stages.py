@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable
 
-from kent.report.figures import view_of
 from kent.report.queries import Row
 from kent.report.values import Json, as_figure, figure, json_object, undefined
+from kent.report.views import view_of
 
 Group = list[Row]
 
@@ -70,6 +70,7 @@ def _stage(
         "notes": list(metrics.get("notes") or ()),
         "reliability": list(metrics.get("reliability") or ()),
         "analysis": metrics.get("analysis"),
+        "learning_set": metrics.get("learning.set"),
         "other_evaluations": [_other(group) for group in groups.values()],
         "provenance": provenance,
     }
@@ -101,7 +102,7 @@ def _figures(stage: str, run_id: int, rows: Group, metrics: Json) -> tuple[Json,
     """The stage's figures by name, and of each the ids of the rows that it came from."""
     measured = {row["metric"]: row for row in rows}
     view = view_of(stage)
-    names = [known.name for known in (*view.figures, *view.plotted)]
+    names = [known.name for known in view.every]
     names += [name for name in measured if name not in names]
     figures: Json = {}
     provenance: Json = {}

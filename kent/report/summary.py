@@ -2,10 +2,12 @@
 
 from typing import Any
 
-from kent.report.figures import STAGES, KeyFigure, StageView, view_of
+from kent.report.figures import KeyFigure, StageView
 from kent.report.values import Json
+from kent.report.views import STAGES, view_of
 from kent.report.wording import NOTHING, clean, duration, number, plural
 
+_OF_CURVE = "learning."
 STALE_S = 120.0  # a stage beats every few seconds; after this it is likely dead
 
 EMPTY = "Nothing has been run yet. Start the daemon with `kent daemon start`, or run one round in \
@@ -33,9 +35,38 @@ def stage_view(document: Json, stage: str) -> StageView:
 
 
 def series(document: Json, stage: str, name: str) -> list[Json]:
-    """A figure in each round in which the stage ran; undefined ones have a value of None."""
+    """A figure in each round in which the stage ran; undefined ones have a value of None.
+
+    One of the learning curve is undefined in rounds that were measured on other tasks than now.
+    """
     missing = {"value": None, "low": None, "high": None, "n": 0}
-    return [entry.get(name) or missing for _, entry in history(document, stage)]
+    rows = history(document, stage)
+    if name.startswith(_OF_CURVE):
+        now = _set_now(rows)
+        return [_on(entry, now).get(name) or missing for _, entry in rows]
+    return [entry.get(name) or missing for _, entry in rows]
+
+
+def curve_rows(document: Json, stage: str) -> list[tuple[Json, Json]]:
+    """The rounds of the learning curve: those measured on the tasks of the last one."""
+    rows = history(document, stage)
+    now = _set_now(rows)
+    return [(row, entry) for row, entry in rows if now and entry["learning_set"] == now]
+
+
+def spoken(known: KeyFigure) -> str:
+    """The two lines of a column's head as one."""
+    return known.heading.replace("-\n", "").replace("\n", " ")
+
+
+def _set_now(rows: list[tuple[Json, Json]]) -> str | None:
+    sets = [entry["learning_set"] for _, entry in rows if entry["learning_set"]]
+    return sets[-1] if sets else None
+
+
+def _on(entry: Json, tasks: str | None) -> Json:
+    """What a round measured, or nothing where that was on other tasks."""
+    return entry if entry["learning_set"] == tasks else {}
 
 
 def latest(document: Json, stage: str, known: KeyFigure) -> Json | None:

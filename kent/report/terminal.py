@@ -6,7 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from kent.report import summary
-from kent.report.figures import KeyFigure, StageView
+from kent.report.figures import Curve, KeyFigure, StageView
 from kent.report.resources_section import notes, resource_columns, resource_rows
 from kent.report.sparkline import BLOCKS, sparkline
 from kent.report.values import Json
@@ -16,6 +16,7 @@ WIDTH = 80
 _ROUNDS_SHOWN = 12
 _PROMOTIONS_SHOWN = 8
 _TREND = 12
+_PAIRS_ABREAST = 2  # of the learning curve's figures, in 80 columns
 _ASCII = str.maketrans(
     {**dict(zip(BLOCKS, "_.,-=+*#", strict=True)), "–": "-", "−": "-", "·": "|", "…": "~",
      "±": "~", "α": "alpha", "\N{NO-BREAK SPACE}": " "}
@@ -59,6 +60,7 @@ class _Terminal:
         for row, entry in rows[-_ROUNDS_SHOWN:]:
             if problem := summary.problem_text(entry):
                 self._line(f"Round {row['id']} {problem}", "red")
+        self._curve(document, stage, view)
         self._console.print(self._change_table(document, stage, view), width=self._width)
 
     def _rounds_table(self, view: StageView, rows: list[tuple[Json, Json]]) -> Table:
@@ -77,6 +79,34 @@ class _Terminal:
 
     def _cells(self, view: StageView, entry: Json) -> list[Text]:
         return [self._figure(entry.get(known.name), known) for known in view.figures]
+
+    def _curve(self, document: Json, stage: str, view: StageView) -> None:
+        """What learning gave, each figure beside a cold start's; nothing before it was measured."""
+        rows = summary.curve_rows(document, stage)[-_ROUNDS_SHOWN:]
+        if view.curve is None or not rows:
+            return
+        curve, pairs = view.curve, view.curve.pairs
+        for first in range(0, len(pairs), _PAIRS_ABREAST):
+            title = f"{curve.title}, continued" if first else curve.title
+            shown = [known for pair in pairs[first : first + _PAIRS_ABREAST] for known in pair]
+            self._console.print(self._curve_table(title, curve, shown, rows), width=self._width)
+        counts = ", ".join(
+            f"{summary.spoken(one)} {rows[-1][1][one.name]['n']:,}" for one, _ in pairs
+        )
+        self._line(f"{curve.meaning} n: {counts}.", "dim")
+
+    def _curve_table(
+        self, title: str, curve: Curve, shown: list[KeyFigure], rows: list[tuple[Json, Json]]
+    ) -> Table:
+        table = self._table(title)
+        table.add_column(self._text("round"), no_wrap=True)
+        table.add_column(self._text(curve.learned_from.heading), justify="right", no_wrap=True)
+        for known in shown:
+            table.add_column(self._text(known.heading), justify="right", no_wrap=True)
+        for row, entry in rows:
+            cells = [self._figure(entry.get(one.name), one) for one in (curve.learned_from, *shown)]
+            table.add_row(self._text(str(row["id"]), "bold"), *cells)
+        return table
 
     def _round_cell(self, row: Json, entry: Json) -> Text:
         cell = self._text(str(row["id"]), "bold")
@@ -188,7 +218,9 @@ def _short_interval(figure: Json, known: KeyFigure) -> str:
     if known.unit == "fraction":
         return text.replace("0.", ".")
     if len(text) > 9:
-        return f"{100 * figure['low']:.0f} to {100 * figure['high']:.0f}".replace("-", "−")
+        scale, between = (100, " to ") if known.unit == "percent" else (1, "–")
+        low, high = (f"{scale * figure[end]:,.0f}" for end in ("low", "high"))
+        return f"{low}{between}{high}".replace("-", "−")
     return text
 
 

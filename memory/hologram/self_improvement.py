@@ -33,12 +33,16 @@ _TABLES = {
     "attempts": ("constraints", _RUN),
     "observations": ("observations", _RUN),
 }
-_ROUND_OF_RUN = "SELECT id, round_id FROM stage_runs"
+# Without what the rows carry beside: patches and evidence are most of the table.
+_REPAIRS = """
+SELECT s.round_id, r.task_id, r.mode, r.outcome, r.candidates, r.seconds, r.model_id, r.stage_run_id
+FROM repairs r LEFT JOIN stage_runs s ON s.id = r.stage_run_id ORDER BY r.id
+"""
 
 
 @dataclass(frozen=True)
 class RepairFigures:
-    """How the repairs of one mode went.
+    """How the repairs of one mode by one model went; ``model`` None: by none, or by no version.
 
     ``repaired``: of the tasks that tests ran on, those for which a candidate passed the tests that
     it was searched with. ``resolved``: those that the judging tests passed as well. ``correct``: of
@@ -48,6 +52,7 @@ class RepairFigures:
     """
 
     mode: str
+    model: str | None
     tasks: int
     repaired: Figure
     resolved: Figure
@@ -58,7 +63,7 @@ class RepairFigures:
     def to_json(self) -> dict[str, Any]:
         """The form that ``--json`` outputs use."""
         figures = {k: v.to_json() for k, v in vars(self).items() if isinstance(v, Figure)}
-        return {"mode": self.mode, "tasks": self.tasks, **figures}
+        return {"mode": self.mode, "model": self.model, "tasks": self.tasks, **figures}
 
 
 @dataclass(frozen=True)
@@ -104,27 +109,32 @@ class SelfImprovementManager:
 
     def rounds(self) -> list[RoundFigures]:
         """The figures of each round, oldest first."""
-        if self._store is None:
-            return []
-        ids = [row.id for row in self._store.rounds()]
-        learned = {name: self._learned(name, ids) for name in _TABLES}
-        round_of = {row["id"]: row["round_id"] for row in self._store.query(_ROUND_OF_RUN)}
-        repairs: dict[int, list[RepairRow]] = defaultdict(list)
-        for row in self._store.repairs():
-            if row.stage_run_id is not None:
-                repairs[round_of[row.stage_run_id]].append(row)
+        repairs: dict[int | None, list[RepairRow]] = defaultdict(list)
+        for round_id, row in self._repairs():
+            repairs[round_id].append(row)
         return [
-            RoundFigures(
-                round_id,
-                {name: counts[place] for name, counts in learned.items()},
-                tuple(repair_figures(repairs[round_id])),
-            )
-            for place, round_id in enumerate(ids)
+            RoundFigures(round_id, known, tuple(repair_figures(repairs[round_id])))
+            for round_id, known in self.learned().items()
         ]
 
-    def repairs(self) -> list[RepairFigures]:
-        """How the repairs of all rounds together, and those outside of any, went by mode."""
-        return [] if self._store is None else repair_figures(self._store.repairs())
+    def learned(self) -> dict[int, dict[str, int]]:
+        """How many patterns, evidence, facts, attempts and observations there were by each round.
+
+        By the round's id, oldest first: what was known at its end.
+        """
+        if self._store is None:
+            return {}
+        ids = [row.id for row in self._store.rounds()]
+        counts = {name: self._counted(name, ids) for name in _TABLES}
+        return {
+            round_id: {name: of_rounds[place] for name, of_rounds in counts.items()}
+            for place, round_id in enumerate(ids)
+        }
+
+    def repairs(self, round_id: int | None = None) -> list[RepairFigures]:
+        """How the repairs of a round went by mode and model; None: of all, and of no round."""
+        rows = self._repairs()
+        return repair_figures([row for of, row in rows if round_id in (None, of)])
 
     def versions(self) -> list[MemoryVersion]:
         """The versions of all neural memories' weights, by memory, oldest first."""
@@ -133,7 +143,12 @@ class SelfImprovementManager:
         names = [row.name for row in self._store.memories()]
         return [version for name in names for version in self._store.memory_versions(name)]
 
-    def _learned(self, name: str, ids: Sequence[int]) -> list[int]:
+    def _repairs(self) -> list[tuple[int | None, RepairRow]]:
+        """All repairs with their rounds, without patches and evidence."""
+        rows = self._store.query(_REPAIRS) if self._store else []
+        return [(row.pop("round_id"), RepairRow(**row)) for row in rows]
+
+    def _counted(self, name: str, ids: Sequence[int]) -> list[int]:
         """How many there were at the end of each round."""
         table, run = _TABLES[name]
         rows = self._store.query(_LEARNED.format(table=table, run=run)) if self._store else []
@@ -142,14 +157,14 @@ class SelfImprovementManager:
 
 
 def repair_figures(rows: Sequence[RepairRow]) -> list[RepairFigures]:
-    """The figures of each mode among these repairs, by its name; intervals are over repairs."""
-    by_mode: dict[str, list[RepairRow]] = defaultdict(list)
+    """The figures of each mode and model among these repairs, by name; intervals over repairs."""
+    apart: dict[tuple[str, str], list[RepairRow]] = defaultdict(list)
     for row in rows:
-        by_mode[row.mode].append(row)
-    return [_of_mode(mode, by_mode[mode]) for mode in sorted(by_mode)]
+        apart[row.mode, row.model_id or ""].append(row)
+    return [_figures(mode, model or None, apart[mode, model]) for mode, model in sorted(apart)]
 
 
-def _of_mode(mode: str, rows: Sequence[RepairRow]) -> RepairFigures:
+def _figures(mode: str, model: str | None, rows: Sequence[RepairRow]) -> RepairFigures:
     judged = [row for row in rows if row.outcome != "unjudged"]
     passed = [row.outcome in PASSED for row in judged]
     resolved = sum(row.outcome == "resolved" for row in judged)
@@ -157,6 +172,7 @@ def _of_mode(mode: str, rows: Sequence[RepairRow]) -> RepairFigures:
     tried = [row.candidates for row in judged]
     return RepairFigures(
         mode=mode,
+        model=model,
         tasks=len(rows),
         repaired=wilson(sum(passed), len(judged)),
         resolved=wilson(resolved, len(judged)),

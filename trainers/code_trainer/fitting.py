@@ -145,7 +145,8 @@ def fit_priors(
     others = pattern_half(tasks)
     patterns = usable(library.only(others))
     examples = list(broken)
-    for task in tasks:
+    # Of all repositories, not of the first ones in their order.
+    for task in sorted(tasks, key=lambda one: by_hash(one.task_id)):
         if task.task_id in others:
             continue
         check_stop()

@@ -34,7 +34,9 @@ CREATE TABLE IF NOT EXISTS chunks (
 );
 CREATE TABLE IF NOT EXISTS files (content TEXT PRIMARY KEY, facts TEXT NOT NULL) WITHOUT ROWID;
 """
-_BATCH = 500  # files written at once
+# Files written at once. They fall all over the tables' keys, so that each batch writes almost every
+# page again: of 100,000 files, 500 at a time wrote 4 GB for an index of 128 MB.
+_BATCH = 5_000
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,13 @@
 
 import heapq
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
+from trainers.code_trainer.edits.instantiate import Candidate
 from trainers.code_trainer.edits.program import Program
 from trainers.code_trainer.edits.ranking import Ranking
 from trainers.code_trainer.edits.splice import NoText
@@ -17,6 +19,7 @@ FUNCTIONS = 5
 EACH = 10
 """Candidates that a function brings at most: as many as are proposed in all."""
 
+_SPARE = 2  # some candidates cannot be written
 
 DECODER_SHARE = 0.2
 """Of the proposed patches, how many the decoder may write."""
@@ -75,16 +78,22 @@ def propose(
         issue: constants can come from its words.
         most: how many.
     """
-    found: list[Proposal] = []
+    found: list[tuple[Place, Candidate]] = []
     for place in where:
         try:
             program = Program(texts[place.path], functions=[place.function], issue=issue)
         except (SyntaxError, ValueError, RecursionError):
             continue  # of another version of Python
-        found += islice(_of_place(ranking, program, place), most)
-    best = heapq.nsmallest(2 * most, found, key=lambda item: (-item.score, item.path))
-    distinct = {(item.path, item.text): item for item in reversed(best)}
-    return sorted(distinct.values(), key=lambda item: (-item.score, item.path))[:most]
+        found += ((place, made) for made in islice(ranking.ordered(program), most + _SPARE))
+    found.sort(key=lambda item: (-item[0].log_p - item[1].score, item[0].path))
+    distinct: dict[tuple[str, str], Proposal] = {}
+    for place, made in found:
+        if len(distinct) == most:
+            break
+        with suppress(NoText):
+            one = _proposal(place, made)
+            distinct.setdefault((one.path, one.text), one)
+    return list(distinct.values())
 
 
 def joined(
@@ -101,16 +110,16 @@ def joined(
     return list(distinct.values())[:most]
 
 
-def _of_place(ranking: Ranking, program: Program, place: Place) -> Iterator[Proposal]:
-    for made in ranking.ordered(program):
-        try:
-            text = made.text
-        except NoText:
-            continue
-        yield Proposal(
-            place.path,
-            text,
-            place.log_p + made.score,
-            made.cell.pattern.operation,
-            made.evidence,
-        )
+def _proposal(place: Place, made: Candidate) -> Proposal:
+    """Write a candidate, which parses its whole file anew: only of the best ones.
+
+    Raises:
+        NoText: it cannot be written.
+    """
+    return Proposal(
+        place.path,
+        made.text,
+        place.log_p + made.score,
+        made.cell.pattern.operation,
+        made.evidence,
+    )

@@ -10,6 +10,7 @@ from memory.records import Figure
 from memory.repair_records import Outcome
 from trainers import statistics
 from trainers.code_trainer.comparison import exact, normalised
+from trainers.code_trainer.examples import has_repository
 from trainers.code_trainer.regions import edited_functions, largest_region_operation
 from trainers.tasks.swe.types import SWETask
 
@@ -48,7 +49,8 @@ class Scored:
     """A solution beside the truth; None where the task does not ask the question.
 
     ``file_rank``: of the last gold file, from 0, so that all of them are within the first k when it
-    is below k; ``function_rank`` likewise of the changed functions within the gold files.
+    is below k, and None where the tree is only what the truth changes: there is no file to find.
+    ``function_rank`` likewise of the changed functions within the gold files.
     """
 
     task_id: str
@@ -80,7 +82,7 @@ def score(task: SWETask, solution: Solution) -> Scored:
     same = any(exact(patch, task.code_after) for patch in patched)
     return Scored(
         task.task_id,
-        file_rank=max(ranks) if task.tree is not None and ranks else None,
+        file_rank=max(ranks) if has_repository(task) and ranks else None,
         function_rank=max(wanted) if task.tree is not None and wanted else None,
         operation=None if solution.operation is None else solution.operation == operation,
         exact=same,

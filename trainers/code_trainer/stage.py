@@ -13,6 +13,7 @@ from trainers.code_trainer.apart import SEED
 from trainers.code_trainer.curriculum import CodeCurriculum
 from trainers.code_trainer.fitting import fit_version
 from trainers.code_trainer.knowledge import Knowledge
+from trainers.code_trainer.learning_curve import learning_figures
 from trainers.code_trainer.measuring import solve_all
 from trainers.code_trainer.pattern_store import (
     mined_fixes,
@@ -21,8 +22,9 @@ from trainers.code_trainer.pattern_store import (
     remember_task,
 )
 from trainers.code_trainer.results import Scored, figures
+from trainers.code_trainer.shares import held_out, taken_tasks
 from trainers.code_trainer.solver import Solver
-from trainers.code_trainer.sources import bring_in, read_tasks, tasks_of
+from trainers.code_trainer.sources import bring_in, read_tasks
 from trainers.code_trainer.trainer import PRACTICE, CodeTrainer
 from trainers.gate import against_champion, carry_out, looks_so_far
 from trainers.stage import StageContext, StageResult
@@ -46,7 +48,7 @@ class CodeStage:
         with clock.timed("tasks"):
             notes = bring_in(context)
         with clock.timed("mine"):
-            train = read_tasks(context.store, tasks_of(context.store, "train"))
+            train = read_tasks(context.store, taken_tasks(context))
             _mine(context, train)
         limits = Limits(memory_mb=context.settings.sandbox.memory_mb)
         container = container_of(context)
@@ -57,12 +59,15 @@ class CodeStage:
                 practised = run.practise(candidate)
             with clock.timed("gate"):
                 gated = run.gate(candidate)
+            with clock.timed("learning"):
+                learning = run.learning()
             with clock.timed("measure"):
                 measured = run.measure()
         return StageResult(
             {
                 **measured,
                 **gated,
+                **learning,
                 "practice": practised,
                 "problem_set": TASK_SET,
                 "protocol": PROTOCOL,
@@ -86,9 +91,8 @@ class _Run:
     ) -> None:
         self._context, self._sandbox, self._container = context, sandbox, container
         self._train, self._clock = train, clock
-        most = context.settings.code.eval_tasks
         self._held = {
-            split: read_tasks(context.store, tasks_of(context.store, split, most))
+            split: read_tasks(context.store, held_out(context, split))
             for split in ("validation", "test")
         }
 
@@ -169,11 +173,21 @@ class _Run:
             )
         return {"validation": _json(mine)}
 
+    def learning(self) -> dict[str, Any]:
+        """Where the curve stands: the version in use and a cold start on the validation tasks."""
+        validation = self._held["validation"]
+        scored = self._solve(self._used(), validation, "validation")
+        cold = self._cold(validation, "validation")
+        return {
+            **learning_figures(scored, cold, seed=self._context.seed),
+            "learning.train_tasks": len(self._train),
+            "learning.patterns": len(recall_library(self._context.store).patterns),
+        }
+
     def measure(self) -> dict[str, Any]:
-        """Measure on test the version in use, or where there is none the candidate."""
+        """Measure the version in use on test."""
         context = self._context
-        used = context.store.champion(versions.KIND) or versions.version_of_round(context)
-        test = self._held["test"]
+        used, test = self._used(), self._held["test"]
         scored = self._solve(used, test, "test")
         cold = self._cold(test, "test")
         found = figures(scored, seed=context.seed)
@@ -186,6 +200,12 @@ class _Run:
             "code_status": context.store.model(used.id).status if used else None,
             "n_tasks": len(test),
         }
+
+    def _used(self) -> ModelRow | None:
+        """The champion, or where there is none the candidate."""
+        return self._context.store.champion(versions.KIND) or versions.version_of_round(
+            self._context
+        )
 
     def _solve(self, row: ModelRow | None, tasks: list[SWETask], mode: str) -> list[Scored]:
         context = self._context

@@ -1,15 +1,12 @@
 """What the memory learned, and repairs as diffs: the document and its sections."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from kent.report import build, render_html
-from kent.report.learned import wilson
+from memory.hologram.self_improvement import SelfImprovementManager
 from memory.store import Store
 from tests.kent.report.filling import add_round
 from tests.kent.report.learning import add_learned
-from trainers import statistics
 
 
 def filled(store: Store, **more) -> dict:
@@ -55,6 +52,31 @@ def test_the_work_saved_is_of_the_same_tasks_in_both_orders(store: Store):
     assert saved["untrained"]["resolved"]["value"] == pytest.approx(1 / 3)
 
 
+def test_what_is_told_by_round_is_what_the_memory_says_of_itself(store: Store):
+    document = filled(store, splits=("validation", "test"))
+    add_round(store)
+    told, memory = build(store)["learned"], SelfImprovementManager(store)
+    assert [row["round"] for row in told["rounds"]] == [1, 2]
+    said = list(memory.learned().values())
+    assert [{key: row[key] for key in said[0]} for row in told["rounds"]] == said
+    # The counts of the tables are what was known by the end of the last round.
+    tables = {"patterns": "patterns", "evidence": "pattern_evidence", "facts": "facts",
+              "attempts": "constraints", "observations": "observations"}  # fmt: skip
+    assert {name: told["counts"][table] for name, table in tables.items()} == said[-1]
+    assert told["last"]["round"] == 1  # the second repaired nothing
+    assert told["last"]["repairs"] == [one.to_json() for one in memory.repairs(1)]
+    # The work saved is of the same repairs.
+    by_mode = {one["mode"]: one for one in told["last"]["repairs"]}
+    for mode, side in (("test", "learned"), ("test, untrained", "untrained")):
+        mine, saved = by_mode[mode], told["saved"][side]
+        assert mine["resolved"] == saved["resolved"]
+        repaired = mine["repaired"]["value"] * mine["repaired"]["n"]
+        assert mine["candidates_per_repair"]["value"] * repaired == saved["programs"]
+    html = render_html(document)
+    assert "Known by the end of each round" in html
+    assert "Repairs of round 1" in html
+
+
 def test_the_ablation_is_the_benchmarks(store: Store):
     figure = {"value": 40.0, "low": 30.0, "high": 60.0, "n": 9}
     rate = {"value": 0.5, "low": 0.2, "high": 0.8, "n": 20}
@@ -86,12 +108,3 @@ def test_learned_text_is_escaped(store: Store):
     html = render_html(filled(store, text="<script>x</script>"))
     assert "<script" not in html
     assert html.count("&lt;script&gt;x&lt;/script&gt;") >= 2
-
-
-@given(st.integers(0, 400), st.integers(1, 400))
-def test_the_interval_is_the_one_of_the_trainers(successes: int, n: int):
-    successes = min(successes, n)
-    mine, theirs = wilson(successes, n), statistics.wilson(successes, n)
-    assert [mine["value"], mine["low"], mine["high"], mine["n"]] == pytest.approx(
-        [theirs.value, theirs.low, theirs.high, theirs.n], abs=1e-9
-    )

@@ -1,6 +1,7 @@
 """The figures of improvement: what was known by the end of each round, and how its repairs went."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from hologram_rows import facts, manager
@@ -61,6 +62,18 @@ def test_repairs_are_told_by_round_and_mode(store: Store):
     assert [(each.mode, each.tasks) for each in improvement.repairs()] == [
         ("cold", 5), ("solve", 1), ("trained", 1)
     ]  # fmt: skip
+
+
+def test_two_models_of_one_mode_are_told_apart(store: Store):
+    rows = repairs({"resolved": [5, 7], "unrepaired": [90]}, "validation", 1)
+    model = store.begin_model(
+        "code", {}, generator_id=None, parent=None, stage_run_id=1, code_version="0"
+    ).id
+    store.add_repairs([replace(rows[0], model_id=model), *rows[1:]])
+    apart = SelfImprovementManager(store).repairs(1)
+    assert [(one.model, one.tasks) for one in apart] == [(None, 2), (model, 1)]
+    assert apart[1].candidates_per_repair.value == 5
+    assert SelfImprovementManager(store).repairs(2) == []
 
 
 def test_the_figures_of_a_mode():

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from code_rounds import SETTINGS, context_in, off_by_one, run_round
 
+from memory.hologram.self_improvement import SelfImprovementManager
 from memory.maintenance import verify
 from trainers.code_trainer.benchmark_stage import CodeBenchmark
 from trainers.code_trainer.stage import CodeStage
@@ -35,6 +36,19 @@ def test_a_round_repairs_unseen_programs_by_what_the_train_fixes_showed(first):
     assert metrics["practice"]["tried"] == 3
     assert metrics["learned"]["patterns"] > 0
     assert metrics["learned"]["facts"] > 0
+
+
+def test_the_learning_curve_is_what_the_memory_says_of_the_same_tasks(first):
+    _, metrics, store = first
+    (figures,) = (round_.repairs for round_ in SelfImprovementManager(store).rounds()[:1])
+    said = {(one.mode, one.model): one for one in figures}
+    ours, cold = said["validation", "code-0001"], said["validation, untrained", None]
+    assert metrics["learning.tasks"] == ours.tasks == cold.tasks == 4
+    for side, one in (("", ours), ("cold.", cold)):
+        assert metrics[f"learning.{side}candidates"] == one.candidates_per_repair.to_json()
+        assert metrics[f"learning.{side}repaired"]["value"] == one.repaired.value
+    assert metrics["learning.candidates"]["value"] < metrics["learning.cold.candidates"]["value"]
+    assert metrics["learning.file_acc1"]["n"] == 0  # programs have no file to find
 
 
 def test_what_was_learned_is_in_the_store_and_whole(first):

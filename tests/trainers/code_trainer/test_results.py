@@ -5,11 +5,25 @@ from trainers.tasks.swe.trees import OwnTree
 from trainers.tasks.swe.types import Judge, SWETask
 
 BEFORE = {"pkg/a.py": "def f(x):\n    return x + 1\n\n\ndef g(x):\n    return x\n"}
+OTHERS = {"pkg/b.py": "x = 1\n"}
 AFTER = {"pkg/a.py": "def f(x):\n    return x - 1\n\n\ndef g(x):\n    return x\n"}
 
 
+class Repository:
+    """A tree with more in it than the truth changes."""
+
+    def files(self) -> dict[str, str]:
+        return {path: path for path in BEFORE | OTHERS}
+
+    def text(self, path: str) -> str:
+        return (BEFORE | OTHERS)[path]
+
+    def recency(self) -> dict[str, float]:
+        return {}
+
+
 def repository_task(**changes) -> SWETask:
-    given = {"code_before": BEFORE, "code_after": AFTER, "tree": OwnTree(BEFORE)} | changes
+    given = {"code_before": BEFORE, "code_after": AFTER, "tree": Repository()} | changes
     return SWETask("t", "r", "f is off by two", **given)
 
 
@@ -27,6 +41,12 @@ def test_a_gold_file_counts_only_within_the_first_k():
     assert [found[f"file_acc{k}"].value for k in (1, 3, 5)] == [0, 1, 1]
     assert [found[f"function_acc{k}"].value for k in (1, 5)] == [0, 1]
     assert score(task, Solution("t")).file_rank == float("inf")
+
+
+def test_where_the_tree_is_what_the_truth_changes_there_is_no_file_to_find():
+    scored = score(repository_task(tree=OwnTree(BEFORE)), Solution("t", files=("pkg/a.py",)))
+    assert scored.file_rank is None
+    assert figures([scored])["file_acc1"].n == 0
 
 
 def test_all_gold_files_must_be_there():

@@ -45,8 +45,8 @@ class NewExpressions:
         seen = {form(site.node)} if site.node is not None else set()
         found = chain(self._donated(site, kind), self._templates(site, kind))
         for choice in found:
-            if isinstance(choice.value, ast.AST) and form(choice.value) not in seen:
-                seen.add(form(choice.value))
+            if isinstance(choice.value, ast.AST) and (key := form(choice.value)) not in seen:
+                seen.add(key)
                 yield choice
 
     def _donated(self, site: Site, kind: str) -> Iterator[Choice]:
@@ -65,12 +65,18 @@ class NewExpressions:
                         yield Choice(put(node, step, choice.value), features)
 
     def _templates(self, site: Site, kind: str) -> Iterator[Choice]:
+        known: dict[tuple[str, str], list[tuple[float, Choice]]] = {}
+
+        def options(hole: Hole) -> list[tuple[float, Choice]]:
+            """What fills a hole here, the likeliest first; templates have the same few kinds."""
+            if (key := (hole.kind, hole.type)) not in known:
+                rough = ((_rough(choice), choice) for choice in self._choices(site, hole))
+                known[key] = sorted(rough, key=lambda item: -item[0])
+            return known[key]
+
         for made, count in self._made_of(kind):
             own = [hole for hole in holes(made) if hole.kind != "e"]
-            lists = [
-                sorted(((_rough(c), c) for c in self._choices(site, h)), key=lambda i: -i[0])
-                for h in own
-            ]
+            lists = [options(hole) for hole in own]
             if not all(lists):
                 continue
             for score, chosen in islice(best_sums(lists), MOST_TEMPLATE_FILLINGS):
