@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from trainers.code_trainer.quotes import Block, Fragment, bare, blocks, fragments, parses
 from trainers.tasks.python_source import parse
@@ -149,9 +149,10 @@ def _units(text: str, lines: Sequence[str]) -> list[Unit]:
     for node in ast.walk(parse(text)):
         if not isinstance(node, ast.stmt) or node.end_lineno is None or _is_text(node):
             continue
-        start, end, body = node.lineno - 1, node.end_lineno, getattr(node, "body", None)
-        head = isinstance(body, list) and bool(body)
-        if head:
+        start, end = node.lineno - 1, node.end_lineno
+        body: list[ast.stmt] = getattr(node, "body", None) or []
+        head = bool(body)
+        if body:
             end = max(start + 1, _first_line(body[0]) - 1)
             while end > start + 1 and not lines[end - 1].split("#")[0].rstrip().endswith(":"):
                 end -= 1
@@ -247,7 +248,9 @@ def _inserted(
     new: Iterable[Fragment], units: Sequence[Unit], quotes: Quotes, whole: str
 ) -> Iterator[QuotedEdit]:
     """Quoted statements before and after the statements most like the first of them."""
-    told = [(one.place, one.sign, (one.text,)) for one in new if not one.text.endswith(":")]
+    told: list[tuple[int, str, tuple[str, ...]]] = [
+        (one.place, one.sign, (one.text,)) for one in new if not one.text.endswith(":")
+    ]
     for block in quotes.blocks:
         text = block.lines[0].strip()
         if (
@@ -347,7 +350,11 @@ def _shifted(line: str, by: int) -> str:
     return " " * max(0, _indent(line) + by) + line.lstrip()
 
 
+@lru_cache(maxsize=20_000)
 def _ratio(one: str, other: str) -> float:
+    """How alike two texts are, 0 where less than what counts; files share many questions."""
+    if 2 * min(len(one), len(other)) < LEAST_ALIKE * (len(one) + len(other)):
+        return 0.0
     matcher = SequenceMatcher(None, one, other, False)
     if matcher.real_quick_ratio() < LEAST_ALIKE or matcher.quick_ratio() < LEAST_ALIKE:
         return 0.0

@@ -9,8 +9,8 @@ from trainers.code_trainer.quoted_edits import QuotedEdit, Quotes, quoted_edits
 from trainers.code_trainer.repository_repair import Proposal
 from trainers.tasks.python_source import parse
 
-QUOTED_FILES = 10
-"""Files that are looked through: what an issue quotes tells the file better than its words do."""
+QUOTED_FILES = 5
+"""Files that are looked through."""
 
 LEAST_SCORE = 0.0
 """Score of an edit, without its place, below which it says too little."""
