@@ -5,7 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
 from trainers.code_trainer.chunks import parse_file
-from trainers.code_trainer.quoted_edits import QuotedEdit, Quotes, quoted_edits
+from trainers.code_trainer.quoted_edit import QuotedEdit
+from trainers.code_trainer.quoted_edits import quoted_edits
+from trainers.code_trainer.quotes import Quotes
 from trainers.code_trainer.repository_repair import Proposal
 from trainers.tasks.python_source import parse
 

@@ -8,6 +8,7 @@ import re
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from trainers.tasks.python_source import parse
 
@@ -21,6 +22,15 @@ _CALL = re.compile(r"(?<![\w.`])[A-Za-z_][\w.]*\.\w+\([^()\n]{0,200}\)")
 _FENCE = re.compile(r"^\s*(?:```|~~~)")
 _HEADER = re.compile(r"^(?:@@|diff |index |--- |\+\+\+ )")
 _BRANCH = re.compile(r"^(?:elif\b|else\b|except\b|finally\b)")
+
+_CUES = re.compile(
+    r"\b(?:should|instead|chang\w+|replac\w+|fix\w*|add\w*|suggest\w*|propos\w+|correct\w*|"
+    r"patch|solution|solve\w*|work\w*|insert\w*|modif\w+|better|must|needs?)\b",
+    re.I,
+)
+
+MOST = 80
+"""Fragments, and blocks, of an issue that are looked at: the first ones."""
 
 LEAST = 6
 """Characters, blanks not counted, of a fragment that says something."""
@@ -45,6 +55,32 @@ class Block:
     lines: tuple[str, ...]
     signs: tuple[str, ...]
     place: int
+
+
+@dataclass(frozen=True)
+class Quotes:
+    """What an issue quotes, found once for all files."""
+
+    issue: str
+
+    @cached_property
+    def fragments(self) -> list[Fragment]:
+        """Pieces of one line."""
+        return fragments(self.issue)[:MOST]
+
+    @cached_property
+    def blocks(self) -> list[Block]:
+        """Runs of lines."""
+        return blocks(self.issue)[:MOST]
+
+    def cue(self, place: int) -> float:
+        """1 where a line speaks of a change, or one of the two before it."""
+        return float(any(near in self._cues for near in range(place - 2, place + 1)))
+
+    @cached_property
+    def _cues(self) -> frozenset[int]:
+        lines = enumerate(self.issue.splitlines())
+        return frozenset(number for number, line in lines if _CUES.search(line))
 
 
 def bare(text: str) -> str:

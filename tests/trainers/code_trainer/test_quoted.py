@@ -2,9 +2,9 @@
 
 import pytest
 
-from trainers.code_trainer.quoted_edits import Quotes, quoted_edits
+from trainers.code_trainer.quoted_edits import quoted_edits
 from trainers.code_trainer.quoted_proposals import quoted_proposals
-from trainers.code_trainer.quotes import blocks, fragments, parses
+from trainers.code_trainer.quotes import Quotes, blocks, fragments, parses
 
 TEXT = '''"""A module."""
 
