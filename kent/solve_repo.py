@@ -55,6 +55,8 @@ class RepoSolved:
                 f"pattern: {first['edit']} ({first['pattern']}), {where}, line {first['line']}",
                 f"filled: {slots or 'nothing'}",
             ]
+        elif "quoted" in first:
+            lines.append(f"quoted in the issue, {where}, line {first['line']}: {first['quoted']}")
         else:
             tokens = " ".join(one["token"] for one in first["generated"]["tokens"])
             lines.append(f"written by the decoder, {where}: {tokens}")
@@ -128,5 +130,7 @@ def _past(knowledge: Knowledge, solution: Solution) -> tuple[str, ...]:
         return ()
     if "pattern" in proposals[0]:
         return tuple(knowledge.library.examples(proposals[0]["pattern"], 3))
+    if "quoted" in proposals[0]:
+        return ()
     recalled = proposals[0]["generated"]["patterns"]
     return tuple(dict.fromkeys(task for one in recalled for task in one["sources"]))

@@ -18,7 +18,7 @@ import torch
 
 from memory.hologram.codebook import Codebook
 from memory.records import Figure
-from trainers.code_trainer.ablation import ABLATIONS, VECTORS, with_vectors
+from trainers.code_trainer.ablation import ABLATIONS, OURS, VECTORS, with_vectors
 from trainers.code_trainer.bm25 import PATH_WEIGHT, bm25_scores
 from trainers.code_trainer.evaluate_localisation import (
     by_folds,
@@ -114,15 +114,15 @@ def measure(
     settings = ModelSettings(without=VECTORS)
     settings = replace(settings, files=replace(settings.files, seed=seed))
     document: Document = {}
-    variants = {"ours": settings}
+    variants = {OURS: settings}
     if arguments.ablation:
         lent = [example for example in examples if example.lent]
         codebook = Codebook(seed=seed)
         examples = with_vectors(examples, tasks, maker, codebook, arguments.cache / "vectors", say)
         examples = [*examples, *lent]
         variants |= {a.name: replace(settings, without=a.without) for a in ABLATIONS}
-    by_variant = score_parts(examples, split, variants, details="ours", say=say)
-    scored = by_variant["ours"]
+    by_variant = score_parts(examples, split, variants, details=OURS, say=say)
+    scored = by_variant[OURS]
     ours = {one.task_id: one.worst for one in scored}
     document["ours"] = row("ours", file_figures(list(ours.values()), seed))
     for name, ranks in yardsticks.items():
@@ -133,10 +133,13 @@ def measure(
         if own:
             document[f"ours, {part}"] = row(f"ours, {part}", file_figures(own, seed))
     document["details"] = row("given the file; operation; ECE", detail_figures(scored, seed))
-    for name in [name for name in variants if name != "ours"]:
-        ranks = {one.task_id: one.worst for one in by_variant[name]}
+    known = {name: {one.task_id: one.worst for one in by_variant[name]} for name in variants}
+    for ablation in ABLATIONS if arguments.ablation else ():
+        name, ranks = ablation.name, known[ablation.name]
         document[name] = row(name, file_figures(list(ranks.values()), seed))
-        document[f"{name} - ours"] = row("    - ours", paired(ranks, ours, seed))
+        for other in ablation.against:
+            difference = paired(ranks, known[other], seed)
+            document[f"{name} - {other}"] = row(f"    - {other}", difference)
     if not arguments.no_repositories:
         name = "repository never trained on"
         apart = score_parts(

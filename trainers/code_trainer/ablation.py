@@ -20,28 +20,43 @@ _TEXT = frozenset(
 VECTORS = frozenset({groups.HDC_FILES, groups.HDC_CHUNKS, groups.EXACT_FILES, groups.EXACT_CHUNKS})
 
 
+OURS = "ours"
+"""The row of everything that a version learns from: no vectors."""
+
+_SYMBOLIC, _SPARSE = "symbolic only", "symbolic + sparse chunks"
+
+
 @dataclass(frozen=True)
 class Ablation:
-    """A row of the table: a name, and the groups of columns that are left out."""
+    """A row of the table: its name, the groups of columns that are left out, what it is held to.
+
+    ``against``: the rows that it is compared with, pair by pair; they come before it.
+    """
 
     name: str
     without: frozenset[str]
+    against: tuple[str, ...] = (OURS,)
 
 
-def _symbolic(name: str, *also: str) -> Ablation:
-    """Symbolic columns and recency, and these groups of vectors."""
-    return Ablation(name, (_TEXT | VECTORS) - set(also))
+def _symbolic(name: str, *also: str, against: tuple[str, ...] = (_SYMBOLIC,)) -> Ablation:
+    """Symbolic columns and recency, and these groups of text scores or vectors."""
+    return Ablation(name, (_TEXT | VECTORS) - set(also), (OURS, *against))
 
 
 ABLATIONS = (
-    _symbolic("symbolic only"),
+    _symbolic(_SYMBOLIC, against=()),
+    _symbolic("symbolic + whole-file sparse", groups.TEXT_FILES),
     _symbolic("symbolic + whole-file HDC", groups.HDC_FILES),
     _symbolic("symbolic + whole-file exact, same weights", groups.EXACT_FILES),
-    _symbolic("symbolic + whole-file and chunk HDC", groups.HDC_FILES, groups.HDC_CHUNKS),
-    _symbolic(
-        "symbolic + whole-file and chunk exact, same weights",
-        groups.EXACT_FILES, groups.EXACT_CHUNKS,
-    ),
+    _symbolic(_SPARSE, groups.TEXT_CHUNKS),
+    _symbolic("symbolic + HDC chunks", groups.HDC_CHUNKS, against=(_SYMBOLIC, _SPARSE)),
+    _symbolic("symbolic + exact chunks, same weights", groups.EXACT_CHUNKS),
+    _symbolic("symbolic + sparse chunks + whole-file HDC",
+        groups.TEXT_CHUNKS, groups.HDC_FILES, against=(_SYMBOLIC, _SPARSE)),
+    _symbolic("symbolic + sparse chunks + HDC chunks",
+        groups.TEXT_CHUNKS, groups.HDC_CHUNKS, against=(_SYMBOLIC, _SPARSE)),
+    _symbolic("symbolic + whole-file and chunk HDC", groups.HDC_FILES, groups.HDC_CHUNKS,
+        against=(_SYMBOLIC, _SPARSE)),
     Ablation("all + whole-file and chunk HDC",
         frozenset({groups.EXACT_FILES, groups.EXACT_CHUNKS}),),
     Ablation("without memory of fixes", VECTORS | {groups.MEMORY}),

@@ -139,8 +139,12 @@ def context_of(
     texts: Mapping[str, str],
     functions: Mapping[str, Sequence[tuple[str, float]]],
     files: Sequence[tuple[str, float]],
+    before: float | None = None,
 ) -> TaskContext:
-    """What a patch may be made of: the likeliest files, and in each the likeliest functions."""
+    """What a patch may be made of: the likeliest files, and in each the likeliest functions.
+
+    ``before``: the date of the task; the memory tells of earlier ones only.
+    """
     locations = {
         path: [
             location
@@ -155,18 +159,19 @@ def context_of(
         files=[path for path, _ in files],
         priors={"FILE": {path: log(max(p, 1e-9)) for path, p in files}},
         locations={path: names for path, names in locations.items() if names},
+        before=before,
     )
 
 
 def _recaller(memory: ConsolidationManager) -> Recall:
-    def recall(issue: Tensor) -> list[RecalledPattern]:
+    def recall(issue: Tensor, before: float | None) -> list[RecalledPattern]:
         if not len(memory):
             return []
         return [
             RecalledPattern(
                 near.fact.label, max(near.cosine, 0.0), sources=(near.fact.task_id or "",)
             )
-            for near in memory.nearest(issue, 5)
+            for near in memory.nearest(issue, 5, before=before)
         ]
 
     return recall

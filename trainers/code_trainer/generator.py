@@ -45,7 +45,8 @@ class RecalledPattern:
     sources: tuple[str, ...] = ()
 
 
-Recall = Callable[[Tensor], Sequence[RecalledPattern]]
+Recall = Callable[[Tensor, float | None], Sequence[RecalledPattern]]
+"""What memory says of an issue's vector from before a time (Unix seconds; None: of all times)."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ class TaskContext:
         definitions: names that the repository defines, the likeliest first.
         priors: log probabilities by role and name, from localisation (``CodeResonator``).
         locations: by path, the locations to consider; a path that it lacks has all of its text's.
+        before: the memory tells of earlier tasks only (Unix seconds); None: of all.
     """
 
     issue_text: str
@@ -67,6 +69,7 @@ class TaskContext:
     definitions: Sequence[str] = ()
     priors: Priors = field(default_factory=dict)
     locations: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    before: float | None = None
 
 
 @dataclass(frozen=True)
@@ -147,7 +150,7 @@ class CodeGenerator:
         factors = self._resonator.resonate_topk(
             issue, {"FILE": list(names), "LOCATION": names}, self._settings.factors, context.priors
         )
-        recalled = self._recall(issue) if self._recall else ()
+        recalled = self._recall(issue, context.before) if self._recall else ()
         found: dict[tuple[str, str], PatchResult] = {}
         for wish in factors:
             window = window_of(context.texts[wish.file], wish.location, where[wish.file])

@@ -46,6 +46,16 @@ class Knowledge:
             return self.yardstick.rank(task)
         return of_result(self.localiser.rank(task))
 
+    def past(self, date: float | None) -> PatternLibrary:
+        """The patterns and words of fixes before a date, and of those without one.
+
+        A repository's later fixes may hold the very lines that an earlier task asks for.
+        """
+        if date is None:
+            return self.library
+        dates = self.library.dates
+        return self.library.only(name for name, on in dates.items() if on is None or on < date)
+
     def snapshot(self) -> "Knowledge":
         """The same, with a memory whose writes are thrown away."""
         return replace(self, container=self.container.snapshot())

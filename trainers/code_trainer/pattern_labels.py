@@ -41,6 +41,8 @@ def frequent_labels(scripts: Iterable[EditScript], least: int = 4) -> tuple[str,
 def recall_from(memory: ConsolidationManager, labels: Sequence[str], k: int = 5) -> Recall:
     """Recall of a neural memory whose facts are labelled with ``pattern_label``.
 
+    Its weights hold the facts of all times: of an earlier time it tells nothing.
+
     Args:
         memory: what was consolidated.
         labels: of the network's pattern head, by index.
@@ -48,7 +50,9 @@ def recall_from(memory: ConsolidationManager, labels: Sequence[str], k: int = 5)
     """
     index = {label: place for place, label in enumerate(labels)}
 
-    def recall(issue: Tensor) -> list[RecalledPattern]:
+    def recall(issue: Tensor, before: float | None) -> list[RecalledPattern]:
+        if before is not None:
+            return []
         return [
             RecalledPattern(
                 found.label, found.probability, index.get(found.label), pattern_tokens(found.label)

@@ -21,8 +21,8 @@ EACH = 10
 
 _SPARE = 2  # some candidates cannot be written
 
-DECODER_SHARE = 0.2
-"""Of the proposed patches, how many the decoder may write."""
+QUOTED_SHARE, DECODER_SHARE = 0.5, 0.1
+"""Of the proposed patches, how many may be what the issue quotes, and what the decoder writes."""
 
 
 @dataclass(frozen=True)
@@ -97,15 +97,21 @@ def propose(
 
 
 def joined(
-    by_pattern: Sequence[Proposal], written: Sequence[Proposal], most: int
+    quoted: Sequence[Proposal],
+    by_pattern: Sequence[Proposal],
+    written: Sequence[Proposal],
+    most: int,
 ) -> list[Proposal]:
-    """Patterns' proposals first and the decoder's behind, with a share of the places.
+    """What the issue quotes first, then what patterns give, the decoder's behind.
 
-    Their scores do not compare, and on real tasks the decoder is the weaker of the two.
+    Their scores do not compare. What is quoted and what is written have a share of the places each;
+    the places that are left over go to the rest in this order.
     """
-    kept = most - min(len(written), max(1, round(DECODER_SHARE * most)))
+    first = round(QUOTED_SHARE * most)
+    last = min(len(written), max(1, round(DECODER_SHARE * most)))
+    kept = max(0, most - min(first, len(quoted)) - last)
     distinct: dict[tuple[str, str], Proposal] = {}
-    for one in [*by_pattern[:kept], *written, *by_pattern[kept:]]:
+    for one in [*quoted[:first], *by_pattern[:kept], *written, *quoted[first:], *by_pattern[kept:]]:
         distinct.setdefault((one.path, one.text), one)
     return list(distinct.values())[:most]
 

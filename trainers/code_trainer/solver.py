@@ -20,6 +20,7 @@ from trainers.code_trainer.program_repair import (
     learned_order,
     untrained_order,
 )
+from trainers.code_trainer.quoted_proposals import QUOTED_FILES, quoted_proposals
 from trainers.code_trainer.repository_repair import Proposal, joined, places, propose
 from trainers.code_trainer.results import Solution
 from trainers.config import CodeConfig
@@ -56,11 +57,6 @@ class Solver:
             container.constraints if config.constraints else None,
         )
         self._ranking = Ranking(knowledge.library, knowledge.priors, reweigh=self._bias)
-        self._common = Ranking(
-            knowledge.library.pruned(least=1, most=PROPOSED_PATTERNS),
-            knowledge.priors,
-            reweigh=self._bias,
-        )
         self._encoder = CodeEncoder(container.codebook)
         order = (
             learned_order(self._ranking, knowledge.second_look)
@@ -122,14 +118,20 @@ class Solver:
     def _proposals(self, task: SWETask, found: Localisation) -> list[Proposal]:
         if task.tree is None:
             return []
-        files = found.files[:LOOKED_INTO]
+        files, issue, most = found.files[:LOOKED_INTO], task.issue_text, self._config.patches
+        looked = found.files[:QUOTED_FILES]
+        quoted = quoted_proposals(
+            _texts(task.tree, {path for path, _ in looked}), looked, found.functions, issue, most
+        )
         where = places(files, found.functions)
         texts = _texts(task.tree, {place.path for place in where})
-        most = self._config.patches
         by_pattern: list[Proposal] = []
-        if self._knowledge.library.patterns:
-            by_pattern = propose(self._common, texts, where, task.issue_text, most=most)
-        return joined(by_pattern, self._generated(task, files, found, texts), most)
+        library = self._knowledge.past(task.base_date)
+        if library.patterns:
+            common = library.pruned(least=1, most=PROPOSED_PATTERNS)
+            ranking = Ranking(common, self._knowledge.priors, reweigh=self._bias)
+            by_pattern = propose(ranking, texts, where, issue, most=most)
+        return joined(quoted, by_pattern, self._generated(task, files, found, texts), most)
 
     def _generated(
         self,
@@ -141,7 +143,7 @@ class Solver:
         generator = self._knowledge.generator
         if generator is None or not texts:
             return []
-        context = context_of(task.issue_text, texts, found.functions, files)
+        context = context_of(task.issue_text, texts, found.functions, files, task.base_date)
         issue = self._encoder.encode_issue(task.issue_text)
         proposals = []
         for result in generator.generate(issue, context, self._config.patches):
