@@ -93,7 +93,7 @@ class TestCodeGenerator:
         issue = encode_issue(learned.codebook, learned.validation[0].issue_text)
         asked = []
 
-        def recall(vector):
+        def recall(vector, before):
             asked.append(vector)
             return [RecalledPattern("limit", 0.8, 1, ("<=",), ("task-1",))]
 
@@ -117,12 +117,12 @@ class TestCodeGenerator:
         )
         recall = recall_from(memory, frequent_labels(map(script_for, learned.train)), k=2)
         for one, label in labels.items():
-            best, _ = recall(encode_issue(learned.codebook, by_task[one].issue_text))
+            best, _ = recall(encode_issue(learned.codebook, by_task[one].issue_text), None)
             assert best.label == label
             assert best.index is not None
-        assert recall(encode_issue(learned.codebook, by_task[kinds[0]].issue_text))[0].tokens == (
-            "<=",
-        )
+        issue = encode_issue(learned.codebook, by_task[kinds[0]].issue_text)
+        assert recall(issue, before=0.0) == []
+        assert recall(issue, None)[0].tokens == ("<=",)
 
     def test_confidence_is_calibrated_where_a_calibration_is_given(self, learned):
         results = generate(learned, learned.validation[0], calibrate=lambda p: 0.25)
