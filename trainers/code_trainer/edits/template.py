@@ -224,13 +224,27 @@ def _readable(value: Value) -> Any:
             return name
         if value.type in _SHOWN:
             return _SHOWN[value.type][0]()
+        if value.type == "arg":
+            return ast.arg(name)
         if value.type == "keyword":
             return ast.keyword(value=ast.Name(name))
         if value.type == "comprehension":
             return ast.comprehension(ast.Name(name), ast.Name("$"), [], 0)
         return ast.Expr(ast.Name(name)) if value.type == "stmt" else ast.Name(name)
     if isinstance(value, Tree):
-        return getattr(ast, value.type)(**{name: _readable(below) for name, below in value.fields})
+        made = getattr(ast, value.type)(**{name: _readable(below) for name, below in value.fields})
+        return _text_in_text(made)
     if isinstance(value, tuple):
         return [_readable(item) for item in value]
     return value.value
+
+
+def _text_in_text(node: ast.AST) -> ast.AST:
+    """Make the holes of a formatted text constants: nothing else can be written inside of one."""
+    if isinstance(node, ast.JoinedStr):
+        node.values = [
+            ast.Constant(part.id) if isinstance(part, ast.Name) else part for part in node.values
+        ]
+    elif isinstance(node, ast.FormattedValue) and isinstance(node.format_spec, ast.Name):
+        node.format_spec = ast.JoinedStr([ast.Constant(node.format_spec.id)])
+    return node

@@ -154,3 +154,23 @@ def test_both_orders_give_the_same_candidates():
     learned = {made.form for made in Ranking(LIBRARY, Priors()).ordered(Program(source))}
     fixed = {made.form for made in fixed_order(LIBRARY, Program(source))}
     assert learned == fixed
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (
+            'def f(a):\n    raise E(f"no {a.b.c} here")\n',
+            'def f(a):\n    raise V(f"no {a.b.c} here")\n',
+        ),
+        ('def f(a):\n    return f"{a:>{a}}"\n', "def f(a):\n    return a\n"),
+        ('def f(a):\n    return g(f"{a:.2f}")\n', "def f(a):\n    return g(a)\n"),
+        (
+            "def f(a, b, c=1, **d):\n    return a\n",
+            "def f(a, b, c=1, *, e=1, **d):\n    return a\n",
+        ),
+    ],
+)
+def test_every_pattern_can_be_shown(before, after):
+    patterns = [found.pattern for found in mine(before, after)]
+    assert all(str(pattern) for pattern in patterns)
