@@ -26,6 +26,7 @@ class CurriculumStage(Section):
     epochs: int = Field(ge=1)
     lr: float = Field(gt=0, le=1, description="at its peak")
     target: float = Field(1.0, gt=0, le=1, description="share of bugs repaired that ends it early")
+    longest: int | None = Field(None, ge=1, description="cells of a program at most")
     rehearsal: float = Field(REHEARSAL, ge=0, lt=0.5, description="of earlier stages' classes")
 
     @property
@@ -86,4 +87,6 @@ def stage_filter(stages: tuple[CurriculumStage, ...], number: int) -> StageFilte
     earlier: dict[BugClass, None] = {}
     for before in stages[:number]:
         earlier.update(dict.fromkeys(before.classes))
-    return StageFilter(stage.classes, stage.difficulty, tuple(earlier), stage.rehearsal, CLEAN)
+    return StageFilter(
+        stage.classes, stage.difficulty, tuple(earlier), stage.rehearsal, CLEAN, stage.longest
+    )

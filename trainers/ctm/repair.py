@@ -16,6 +16,7 @@ from trainers.ctm.batch import Batch
 from trainers.ctm.data.edits import MAX_EDITS, Edit, Op
 from trainers.ctm.data.grid import CTMGridEncoder, Grid, GridError
 from trainers.ctm.data.lexemes import END
+from trainers.ctm.data.notices import noticed
 from trainers.ctm.data.program import Program
 from trainers.ctm.data.sample import RepairSample, State
 from trainers.ctm.data.tokenizer import CodeTokenizer
@@ -23,6 +24,8 @@ from trainers.ctm.prediction import EditPrediction
 from trainers.ctm.repair_model import Read, RepairModel
 
 TOP_K = 8
+Notice = NDArray[np.uint8]
+_MOST_CELLS = 8192  # padded, of a batch: attention over many long programs is slow
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,9 @@ class Editable(Protocol):
 
     def grid(self) -> Grid:
         """Its cells; GridError where it does not fit."""
+
+    def notice(self, grid: Grid) -> Notice:
+        """What the parser says of its cells."""
 
     def edited(self, move: Move) -> Self | None:
         """The program after an edit; None where that makes no program."""
@@ -61,6 +67,10 @@ class TextProgram:
     def grid(self) -> Grid:
         """See :class:`Editable`."""
         return self.encoder.pack(self.program)
+
+    def notice(self, grid: Grid) -> Notice:
+        """See :class:`Editable`."""
+        return noticed(grid, self.encoder.tokenizer)
 
     def edited(self, move: Move) -> "TextProgram | None":
         """See :class:`Editable`."""
@@ -94,6 +104,10 @@ class SampleProgram:
     def grid(self) -> Grid:
         """See :class:`Editable`."""
         return self.state.grid(self.height, self.width)
+
+    def notice(self, grid: Grid) -> Notice:
+        """See :class:`Editable`."""
+        return noticed(grid, self.tokenizer)
 
     def edited(self, move: Move) -> "SampleProgram | None":
         """See :class:`Editable`."""
@@ -134,6 +148,7 @@ class Repair:
             ``loop`` (a state came again), ``grid`` (it does not fit) or ``doubt`` (what was found
             was too unlikely, and is taken back).
         sound: that the program needs no edit, at the first step.
+        fails: whether the program does not parse, at the first step.
         asked: how often the model was asked for an edit.
         ticks: that it thought in all.
     """
@@ -145,6 +160,7 @@ class Repair:
     located: NDArray[np.float32] | None = None
     ended: str = ""
     sound: float = 1.0
+    fails: bool = False
     asked: int = 0
     ticks: int = 0
 
@@ -190,7 +206,13 @@ class Repairer:
                     grids[number] = repairs[number].program.grid()
                 except GridError:
                     repairs[number].ended = "grid"
-            for number, found in self._ask(grids):
+            notices = {
+                number: repairs[number].program.notice(grid) for number, grid in grids.items()
+            }
+            for number, notice in notices.items():
+                if not repairs[number].asked:
+                    repairs[number].fails = bool(notice.any())
+            for number, found in self._ask(grids, notices):
                 self._advance(repairs[number], seen[number], found, limit)
             going = [number for number in grids if not repairs[number].ended]
         return repairs
@@ -203,10 +225,16 @@ class Repairer:
         The program as it is stands among them with the probability of "no fix".
         """
         grid = program.grid()
-        (_, asked), *_ = self._ask({0: grid}, top_k=max(count, TOP_K))
+        (_, asked), *_ = self._ask({0: grid}, {0: program.notice(grid)}, top_k=max(count, TOP_K))
         first = [
             Repair(
-                program, [], asked.no_fix, asked.certainty, asked.located, "no fix", 1, asked.ticks
+                program,
+                [],
+                asked.no_fix,
+                asked.certainty,
+                asked.located,
+                "no fix",
+                ticks=asked.ticks,
             )
         ]
         for move in asked.moves:
@@ -255,19 +283,34 @@ class Repairer:
             return
         repair.ended = "stuck"
 
-    def _ask(self, grids: dict[int, Grid], top_k: int = TOP_K) -> Iterator[tuple[int, "_Asked"]]:
+    def _ask(
+        self, grids: dict[int, Grid], notices: dict[int, Notice], top_k: int = TOP_K
+    ) -> Iterator[tuple[int, "_Asked"]]:
         """Predictions for grids, those of like size together."""
         numbers = sorted(grids, key=lambda number: len(grids[number].tokens))
         self.model.eval()
-        for start in range(0, len(numbers), self.batch_size):
-            part = numbers[start : start + self.batch_size]
-            batch = grids_batch([grids[number] for number in part]).to(self.device)
+        for part in _parts(numbers, grids, self.batch_size):
+            batch = grids_batch(
+                [grids[number] for number in part], [notices[number] for number in part]
+            ).to(self.device)
             kind = torch.device(self.device).type
             with torch.autocast(kind, torch.bfloat16, enabled=self.bf16):
                 found = self.model.predict(
                     batch, read=self.read, ticks=self.ticks, threshold=self.threshold, top_k=top_k
                 )
             yield from zip(part, _asked(found, [grids[number] for number in part]), strict=True)
+
+
+def _parts(numbers: list[int], grids: dict[int, Grid], most: int) -> Iterator[list[int]]:
+    """Batches of programs in rising size: at most so many, and at most ``_MOST_CELLS`` together."""
+    part: list[int] = []
+    for number in numbers:
+        if part and (len(part) == most or len(grids[number].tokens) * len(part) >= _MOST_CELLS):
+            yield part
+            part = []
+        part.append(number)
+    if part:
+        yield part
 
 
 def _taken_back(repair: Repair, program: Editable) -> Repair:
@@ -286,13 +329,14 @@ class _Asked:
     moves: list[Move]
 
 
-def grids_batch(grids: Sequence[Grid]) -> Batch:
-    """A batch to predict from: no edits are known."""
+def grids_batch(grids: Sequence[Grid], notices: Sequence[Notice]) -> Batch:
+    """A batch to predict from: no edits are known. ``notices``: see ``data.notices``."""
     size, cells = len(grids), max(len(grid.tokens) for grid in grids)
-    tokens, row, col = (np.zeros((size, cells), np.int64) for _ in range(3))
+    tokens, row, col, notice = (np.zeros((size, cells), np.int64) for _ in range(4))
     lexeme, valid = np.zeros((size, cells), bool), np.zeros((size, cells), bool)
-    for b, grid in enumerate(grids):
+    for b, (grid, told) in enumerate(zip(grids, notices, strict=True)):
         n = len(grid.tokens)
+        notice[b, :n] = told
         tokens[b, :n], row[b, :n], col[b, :n] = grid.tokens, grid.row, grid.col
         lexeme[b, :n], valid[b, :n] = grid.first, True
     none = torch.zeros(size, 1, dtype=torch.int64)
@@ -308,6 +352,7 @@ def grids_batch(grids: Sequence[Grid]) -> Batch:
         edit_pointer=torch.zeros(size, 1, cells, dtype=torch.bool),
         edit_valid=none > 0,
         weight=torch.ones(size),
+        notice=torch.from_numpy(notice),
     )
 
 
