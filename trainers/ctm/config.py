@@ -90,8 +90,10 @@ class CTMConfig(Section):
         return self
 
 
+_SHOWN = {"notices": True, "uses": True, "links": True}
+
 PRESETS: dict[str, dict[str, Any]] = {
-    "spec": {},
+    "spec": {**_SHOWN, "backbone_width": 144},
     "cpu": {
         "d_model": 128,
         "d_input": 128,
@@ -111,6 +113,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "backbone_layers": 1,
         "backbone_width": 128,
         "backbone_attention": 1,
+        **_SHOWN,
         "workspace_every": 2,
         "workspace_width": 128,
         "trm_inner": 2,
@@ -135,6 +138,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "grid_width": 24,
         "backbone_layers": 1,
         "backbone_width": 64,
+        **_SHOWN,
         "workspace_every": 1,
         "workspace_width": 64,
         "trm_inner": 2,
