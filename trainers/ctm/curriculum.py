@@ -44,7 +44,7 @@ _SECOND: dict[str, object] = {"difficulty": (0.0, 0.5), "bug_types": ("syntax", 
 _THIRD: dict[str, object] = {"difficulty": (0.0, 0.7), "bug_types": ("all_logic",)}
 _LAST: dict[str, object] = {"difficulty": (0.0, 1.0), "bug_types": ("all",)}
 
-CPU_RATE = 1.5e-3
+CPU_RATE = 2.5e-3
 """At its peak; it rises once and falls over all four stages (``Recipe.one_cosine``)."""
 
 _NUMBERS: dict[str, tuple[tuple[int, int, int, float, float, int | None], ...]] = {
