@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from trainers.ctm.batch import Batch
 from trainers.ctm.data.edits import MAX_EDITS, Edit, Op
 from trainers.ctm.data.grid import CTMGridEncoder, Grid, GridError
 from trainers.ctm.data.lexemes import END
@@ -20,12 +19,11 @@ from trainers.ctm.data.notices import noticed
 from trainers.ctm.data.program import Program
 from trainers.ctm.data.sample import RepairSample, State
 from trainers.ctm.data.tokenizer import CodeTokenizer
+from trainers.ctm.grids import Notice, grids_batch, parts
 from trainers.ctm.prediction import EditPrediction
 from trainers.ctm.repair_model import Read, RepairModel
 
 TOP_K = 8
-Notice = NDArray[np.uint8]
-_MOST_CELLS = 8192  # padded, of a batch: attention over many long programs is slow
 
 
 @dataclass(frozen=True)
@@ -289,7 +287,7 @@ class Repairer:
         """Predictions for grids, those of like size together."""
         numbers = sorted(grids, key=lambda number: len(grids[number].tokens))
         self.model.eval()
-        for part in _parts(numbers, grids, self.batch_size):
+        for part in parts(numbers, grids, self.batch_size):
             batch = grids_batch(
                 [grids[number] for number in part], [notices[number] for number in part]
             ).to(self.device)
@@ -299,18 +297,6 @@ class Repairer:
                     batch, read=self.read, ticks=self.ticks, threshold=self.threshold, top_k=top_k
                 )
             yield from zip(part, _asked(found, [grids[number] for number in part]), strict=True)
-
-
-def _parts(numbers: list[int], grids: dict[int, Grid], most: int) -> Iterator[list[int]]:
-    """Batches of programs in rising size: at most so many, and at most ``_MOST_CELLS`` together."""
-    part: list[int] = []
-    for number in numbers:
-        if part and (len(part) == most or len(grids[number].tokens) * len(part) >= _MOST_CELLS):
-            yield part
-            part = []
-        part.append(number)
-    if part:
-        yield part
 
 
 def _taken_back(repair: Repair, program: Editable) -> Repair:
@@ -327,33 +313,6 @@ class _Asked:
     ticks: int
     located: NDArray[np.float32]
     moves: list[Move]
-
-
-def grids_batch(grids: Sequence[Grid], notices: Sequence[Notice]) -> Batch:
-    """A batch to predict from: no edits are known. ``notices``: see ``data.notices``."""
-    size, cells = len(grids), max(len(grid.tokens) for grid in grids)
-    tokens, row, col, notice = (np.zeros((size, cells), np.int64) for _ in range(4))
-    lexeme, valid = np.zeros((size, cells), bool), np.zeros((size, cells), bool)
-    for b, (grid, told) in enumerate(zip(grids, notices, strict=True)):
-        n = len(grid.tokens)
-        notice[b, :n] = told
-        tokens[b, :n], row[b, :n], col[b, :n] = grid.tokens, grid.row, grid.col
-        lexeme[b, :n], valid[b, :n] = grid.first, True
-    none = torch.zeros(size, 1, dtype=torch.int64)
-    return Batch(
-        tokens=torch.from_numpy(tokens),
-        row=torch.from_numpy(row),
-        col=torch.from_numpy(col),
-        lexeme=torch.from_numpy(lexeme),
-        valid=torch.from_numpy(valid),
-        edit_cell=none,
-        edit_op=none,
-        edit_token=none - 1,
-        edit_pointer=torch.zeros(size, 1, cells, dtype=torch.bool),
-        edit_valid=none > 0,
-        weight=torch.ones(size),
-        notice=torch.from_numpy(notice),
-    )
 
 
 def _asked(found: EditPrediction, grids: Sequence[Grid]) -> list[_Asked]:
