@@ -59,9 +59,9 @@ class Outcomes:
     def careful(self, least: float) -> "Outcomes":
         """What becomes of the programs where repairs less likely than ``least`` are taken back.
 
-        ``by_tick`` stays as it is.
+        Programs that do not parse are repaired all the same; ``by_tick`` stays as it is.
         """
-        back = self.changed & (self.probability < least)
+        back = self.changed & ~self.fails & (self.probability < least)
         return replace(
             self,
             fixed=np.where(back, self.edits == 0, self.fixed),

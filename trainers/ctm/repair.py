@@ -142,7 +142,7 @@ class Repair:
         probability: that the model gave to all of them and to the stop, multiplied.
         certainty: of the location, the least of all steps.
         located: (N + 1) probabilities of the cells at the first step, the last of "no fix".
-        ended: ``no fix``, ``edits`` (eight were made), ``stuck`` (no edit could be applied),
+        ended: ``no fix``, ``parses`` (the parser's complaint is gone), ``edits`` (eight were made), ``stuck`` (no edit could be applied),
             ``loop`` (a state came again), ``grid`` (it does not fit) or ``doubt`` (what was found
             was too unlikely, and is taken back).
         sound: that the program needs no edit, at the first step.
@@ -170,6 +170,9 @@ class Repairer:
     ``read`` and ``ticks`` are those of ``RepairModel.predict``; ``threshold`` stops thinking early;
     ``least`` is the probability below which a repair is not carried out; ``bf16`` is of matrix
     products.
+
+    A program that does not parse is not sound: it is always edited, of the likeliest edits the first
+    is made after which it parses, if there is one, and then nothing more is.
     """
 
     model: RepairModel
@@ -189,7 +192,9 @@ class Repairer:
             limit: edits of one program at most.
         """
         return [
-            one if not one.moves or one.probability >= self.least else _taken_back(one, program)
+            one
+            if not one.moves or one.fails or one.probability >= self.least
+            else _taken_back(one, program)
             for one, program in zip(self._repaired(programs, limit), programs, strict=True)
         ]
 
@@ -211,7 +216,8 @@ class Repairer:
                 if not repairs[number].asked:
                     repairs[number].fails = bool(notice.any())
             for number, found in self._ask(grids, notices):
-                self._advance(repairs[number], seen[number], found, limit)
+                fails = bool(notices[number].any())
+                self._advance(repairs[number], seen[number], found, limit, fails)
             going = [number for number in grids if not repairs[number].ended]
         return repairs
 
@@ -254,32 +260,32 @@ class Repairer:
                 unique.append(one)
         return unique
 
-    def _advance(self, repair: Repair, seen: list[Editable], found: "_Asked", limit: int) -> None:
+    def _advance(
+        self, repair: Repair, seen: list[Editable], found: "_Asked", limit: int, fails: bool
+    ) -> None:
         repair.certainty = min(repair.certainty, found.certainty)
         repair.asked += 1
         repair.ticks += found.ticks
         if repair.located is None:
             repair.located = found.located
             repair.sound = found.no_fix
-        if not found.fix:
+        after = _edited(repair.program, found.moves, fails)
+        if not found.fix and not (fails and after):
             repair.probability *= found.no_fix
             repair.ended = "no fix"
-            return
-        if len(repair.moves) == limit:
+        elif len(repair.moves) == limit:
             repair.ended = "edits"
-            return
-        for move in found.moves:
-            after = repair.program.edited(move)
-            if after is None:
-                continue
-            repair.program = after
+        elif after is None:
+            repair.ended = "stuck"
+        else:
+            repair.program, move = after
             repair.moves.append(move)
             repair.probability *= move.probability
-            if after in seen:
+            if fails and _parses(repair.program):
+                repair.ended = "parses"
+            elif repair.program in seen:
                 repair.ended = "loop"
-            seen.append(after)
-            return
-        repair.ended = "stuck"
+            seen.append(repair.program)
 
     def _ask(
         self, grids: dict[int, Grid], notices: dict[int, Notice], top_k: int = TOP_K
@@ -297,6 +303,22 @@ class Repairer:
                     batch, read=self.read, ticks=self.ticks, threshold=self.threshold, top_k=top_k
                 )
             yield from zip(part, _asked(found, [grids[number] for number in part]), strict=True)
+
+
+def _edited(program: Editable, moves: Sequence[Move], fails: bool) -> tuple[Editable, Move] | None:
+    """The program after the likeliest edit that can be made: after a complaint, that ends it."""
+    made = ((after, move) for move in moves if (after := program.edited(move)) is not None)
+    first = next(made, None)
+    if first is None or not fails:
+        return first
+    return next((one for one in (first, *made) if _parses(one[0])), first)
+
+
+def _parses(program: Editable) -> bool:
+    try:
+        return not program.notice(program.grid()).any()
+    except GridError:
+        return False
 
 
 def _taken_back(repair: Repair, program: Editable) -> Repair:
