@@ -142,9 +142,9 @@ class Repair:
         probability: that the model gave to all of them and to the stop, multiplied.
         certainty: of the location, the least of all steps.
         located: (N + 1) probabilities of the cells at the first step, the last of "no fix".
-        ended: ``no fix``, ``parses`` (the parser's complaint is gone), ``edits`` (eight were made), ``stuck`` (no edit could be applied),
-            ``loop`` (a state came again), ``grid`` (it does not fit) or ``doubt`` (what was found
-            was too unlikely, and is taken back).
+        ended: ``no fix``, ``parses`` (the parser's complaint is gone), ``edits`` (eight were made),
+            ``stuck`` (no edit could be applied), ``loop`` (a state came again), ``grid`` (it does
+            not fit) or ``doubt`` (what was found was too unlikely, and is taken back).
         sound: that the program needs no edit, at the first step.
         fails: whether the program does not parse, at the first step.
         asked: how often the model was asked for an edit.
@@ -171,8 +171,8 @@ class Repairer:
     ``least`` is the probability below which a repair is not carried out; ``bf16`` is of matrix
     products.
 
-    A program that does not parse is not sound: it is always edited, of the likeliest edits the first
-    is made after which it parses, if there is one, and then nothing more is.
+    A program that does not parse is not sound: it is always edited; of the likeliest edits the
+    first is made after which it parses, if there is one, and then nothing more is.
     """
 
     model: RepairModel
