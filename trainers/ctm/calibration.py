@@ -3,7 +3,8 @@
 Programs fall into four groups, by whether the model changed them and whether they parse: "no fix"
 is less to be relied on at the same probability, and a complaint of the parser says much by itself.
 A map has Platt's slope and shift of the log-odds for each group, or for some together, or changes
-nothing; what has the least log loss on programs that it was not fitted on is used.
+nothing; used is the simplest one whose log loss on programs that it was not fitted on is within a
+standard error of the least.
 """
 
 import numpy as np
@@ -63,9 +64,8 @@ def fit(
             rest, held = fold != number, fold == number
             maps = _fitted(probability[rest], groups[rest], fixed[rest], together)
             right[held] = mapped(probability[held], groups[held], maps)
-        losses.append(_log_loss(right, fixed))
-    best = int(np.argmin(losses))
-    return _fitted(probability, groups, fixed, _TOGETHER[best])
+        losses.append(_log_losses(right, fixed))
+    return _fitted(probability, groups, fixed, _TOGETHER[_simplest(np.array(losses))])
 
 
 def _fitted(
@@ -84,6 +84,21 @@ def _fitted(
     return (maps[0], maps[1], maps[2], maps[3])
 
 
-def _log_loss(right: NDArray[np.float64], fixed: NDArray[np.bool_]) -> float:
+def _log_losses(right: NDArray[np.float64], fixed: NDArray[np.bool_]) -> NDArray[np.float64]:
     inside = np.clip(right, _SURE, 1 - _SURE)
-    return float(-np.log(np.where(fixed, inside, 1 - inside)).mean()) if len(fixed) else 0.0
+    losses: NDArray[np.float64] = -np.log(np.where(fixed, inside, 1 - inside))
+    return losses
+
+
+def _simplest(losses: NDArray[np.float64]) -> int:
+    """The first map whose loss is within a paired standard error of the best one's.
+
+    Args:
+        losses: (maps, S), the simplest map first.
+    """
+    count = losses.shape[1]
+    if count < 2:
+        return 0
+    more = losses - losses[losses.mean(1).argmin()]
+    error = more.std(1, ddof=1) / np.sqrt(count)
+    return int(np.argmax(more.mean(1) <= error))
