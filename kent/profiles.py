@@ -48,7 +48,7 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
             "data_samples": 12_000,
             "vocabulary": 4096,
             "seconds": 120,
-            "batch_size": 64,
+            "batch_size": 32,
             "most_cells": 16_384,
             "eval_samples": 300,
             "tick_samples": 100,

@@ -252,6 +252,7 @@ def _batch(config: CTMConfig, samples: int, cells: int) -> Batch:
         edit_pointer=torch.zeros(samples, 1, cells, dtype=torch.bool),
         edit_valid=torch.ones(samples, 1, dtype=torch.bool),
         weight=torch.ones(samples),
+        notice=torch.zeros(samples, cells, dtype=torch.int64),
     )
 
 

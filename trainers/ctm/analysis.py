@@ -107,7 +107,9 @@ def _look(
     model.eval()
     for start in range(0, len(samples), _CHUNK):
         part = samples[start : start + _CHUNK]
-        batch = collate(part, height=data.height, width=data.width).to(device)
+        batch = collate(part, height=data.height, width=data.width, tokenizer=data.tokenizer).to(
+            device
+        )
         with torch.no_grad():
             thoughts = model(batch, analyse=True)
         assert thoughts.attention is not None

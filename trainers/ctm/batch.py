@@ -34,6 +34,7 @@ class Batch:
             False: none.
         edit_valid: (B, E) bool; a row without any is a clean program: the target is "no fix".
         weight: (B,) float32, of the sample in the loss.
+        notice: (B, N) int64, what the parser says of a cell (``data.notices``); 0: it parses.
     """
 
     tokens: Tensor
@@ -47,6 +48,7 @@ class Batch:
     edit_pointer: Tensor
     edit_valid: Tensor
     weight: Tensor
+    notice: Tensor
 
     @property
     def size(self) -> int:

@@ -42,6 +42,9 @@ class CTMConfig(Section):
     backbone_width: int = Field(240, ge=1, description="between a convolution and its way back")
     backbone_attention: int = Field(0, ge=0, description="layers of attention over all cells")
     positional_embedding: Positions = Field("learnable-fourier-2d")
+    notices: bool = Field(False, description="show the parser's complaint to the models")
+    uses: bool = Field(False, description="show how often a lexeme stands in the program")
+    links: bool = Field(False, description="convolve also over a lexeme's other uses")
     workspace: bool = Field(True, description="let ticks rewrite the cells; off: as in the paper")
     workspace_every: int = Field(4, ge=1, description="ticks from one rewriting to the next")
     workspace_width: int = Field(384, ge=1)
@@ -87,8 +90,10 @@ class CTMConfig(Section):
         return self
 
 
+_SHOWN = {"notices": True, "uses": True, "links": True}
+
 PRESETS: dict[str, dict[str, Any]] = {
-    "spec": {},
+    "spec": {**_SHOWN, "backbone_width": 144},
     "cpu": {
         "d_model": 128,
         "d_input": 128,
@@ -108,6 +113,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "backbone_layers": 1,
         "backbone_width": 128,
         "backbone_attention": 1,
+        **_SHOWN,
         "workspace_every": 2,
         "workspace_width": 128,
         "trm_inner": 2,
@@ -132,6 +138,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "grid_width": 24,
         "backbone_layers": 1,
         "backbone_width": 64,
+        **_SHOWN,
         "workspace_every": 1,
         "workspace_width": 64,
         "trm_inner": 2,

@@ -32,6 +32,8 @@ class Outcomes:
         probability: (S,) that the model gave to its whole repair.
         certainty: (S,) the least of its steps.
         changed: (S,) bool, an edit was made.
+        sound: (S,) that the program needs no edit, at the first step.
+        fails: (S,) bool, the program as it was given does not parse.
         asked: (S,) int64, how often the model was asked for an edit.
         ticks: (S,) int64, that it thought in all.
         seconds: of all.
@@ -47,10 +49,26 @@ class Outcomes:
     probability: NDArray[np.float64]
     certainty: NDArray[np.float64]
     changed: NDArray[np.bool_]
+    sound: NDArray[np.float64]
+    fails: NDArray[np.bool_]
     asked: NDArray[np.int64]
     ticks: NDArray[np.int64]
     seconds: float
     by_tick: NDArray[np.bool_]
+
+    def careful(self, least: float) -> "Outcomes":
+        """What becomes of the programs where repairs less likely than ``least`` are taken back.
+
+        Programs that do not parse are repaired all the same; ``by_tick`` stays as it is.
+        """
+        back = self.changed & ~self.fails & (self.probability < least)
+        return replace(
+            self,
+            fixed=np.where(back, self.edits == 0, self.fixed),
+            missing=np.where(back, self.edits, self.missing),
+            probability=np.where(back, self.sound, self.probability),
+            changed=self.changed & ~back,
+        )
 
 
 _FAR = 16
@@ -111,6 +129,8 @@ def evaluate(
         probability=np.array([one.probability for one in repairs], np.float64),
         certainty=np.array([one.certainty for one in repairs], np.float64),
         changed=np.array([len(one.moves) > 0 for one in repairs], bool),
+        sound=np.array([one.sound for one in repairs], np.float64),
+        fails=np.array([one.fails for one in repairs], bool),
         asked=np.array([one.asked for one in repairs], np.int64),
         ticks=np.array([one.ticks for one in repairs], np.int64),
         seconds=seconds,

@@ -52,7 +52,7 @@ def measure(
     """
     plain = replace(repairer, threshold=None, least=reading.least)
     outcomes = evaluate(plain, samples, data, tick_samples=tick_samples, between=between)
-    right = reading.calibrated(outcomes.probability, outcomes.changed)
+    right = reading.calibrated(outcomes)
     found = figures(outcomes, right, seed=seed)
     if reading.threshold is not None:
         stopped = replace(plain, threshold=reading.threshold)

@@ -75,6 +75,8 @@ _COMPONENTS = {
     "grid.embedding": "token embedding",
     "grid.widen": "token embedding, widened",
     "grid.positional": "positions",
+    "grid.notice": "parser's notices",
+    "grid.uses": "uses of lexemes",
     "core.attention": "attention",
     "core.synapse": "synapse U-Net",
     "core.neurons": "neuron-level models",

@@ -6,11 +6,11 @@ import torch
 from torch import Tensor, nn
 
 from trainers.ctm.batch import DELETE, INSERT_BEFORE, REPLACE, Batch
+from trainers.ctm.lexeme_identity import codes
 from trainers.ctm.modules.head import EditHead
 from trainers.ctm.thoughts import Thoughts
 
 _LOCATIONS = 4  # likeliest cells whose edits compete
-_HASH_BASE = 1_000_003
 
 
 @dataclass(frozen=True)
@@ -145,24 +145,13 @@ def equal_lexemes(batch: Batch) -> tuple[Tensor, Tensor]:
         (B, N) int64: for a lexeme's first piece the first cell of an equal lexeme in the sample,
         for other cells an arbitrary cell; and (B, N) bool: the lexeme is that one piece.
     """
-    size, cells = batch.tokens.shape
-    at = torch.arange(cells, device=batch.tokens.device).expand(size, -1)
-    begins = batch.allowed | ~batch.valid
-    begins[:, :1] = True
-    start = torch.where(begins, at, 0).cummax(1).values
-    depth = at - start
-    # A polynomial hash over the pieces; int64 wraps around, which is as good as a modulus here.
-    powers = torch.full_like(at[0], _HASH_BASE)
-    powers[0] = 1
-    parts = batch.tokens * powers.cumprod(0)[depth] * batch.valid
-    codes = torch.zeros_like(at).scatter_add_(1, start, parts)
-    length = torch.zeros_like(at).scatter_add_(1, start, batch.valid.long())
-    codes = torch.where(batch.allowed, codes, -1 - at)  # others are equal to nothing
-    ordered, order = codes.sort(dim=1, stable=True)
+    found, single = codes(batch)
+    at = torch.arange(found.shape[1], device=found.device).expand_as(found)
+    ordered, order = found.sort(dim=1, stable=True)
     fresh = torch.ones_like(batch.valid)
     fresh[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
     first = order.gather(1, torch.where(fresh, at, 0).cummax(1).values)
-    return torch.zeros_like(at).scatter_(1, order, first), batch.allowed & (length == 1)
+    return torch.zeros_like(found).scatter_(1, order, first), single
 
 
 def _spread(values: Tensor, times: int) -> Tensor:

@@ -119,6 +119,7 @@ def recipe_of(context: StageContext) -> Recipe:
         most_cells=max(1, round(settings.most_cells * context.batch_scale)),
         weight_decay=settings.weight_decay,
         bf16=in_bf16(context.settings),
+        one_cosine=settings.curriculum == "cpu",
     )
 
 

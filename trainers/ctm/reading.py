@@ -5,11 +5,8 @@ the sound programs as they are: who runs a fixer over good code loses more by a 
 a bug that stays.
 
 Early stop: a program is read at the second tick in a row with a certainty above a threshold, the
-lowest of ``THRESHOLDS`` that costs at most ``MOST_LOST`` of the programs. Calibration: Platt's, on
-the log-odds of the probability that the model gives to its whole repair, for programs that it
-changed and for programs that it left as they are: "no fix" is less to be relied on at the same
-probability. On 400 validation programs (a model in its fourth stage, five folds) this took AUROC
-from 0.62 to 0.71 and the calibration error from 0.057 to 0.032.
+lowest of ``THRESHOLDS`` that costs at most ``MOST_LOST`` of the programs. Calibration:
+``calibration``, of all ticks.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,14 +14,14 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
+from trainers.ctm import calibration
+from trainers.ctm.calibration import AS_IT_IS, Maps
 from trainers.ctm.data.dataset import Dataset
 from trainers.ctm.data.sample import RepairSample
 from trainers.ctm.evaluate import Outcomes, evaluate, ticks_of
 from trainers.ctm.repair import Repairer
-from trainers.platt import calibrate
 
 THRESHOLDS = (0.3, 0.5, 0.65, 0.8, 0.9, 0.95, 0.98, 0.995)
 MOST_LOST = 0.01
@@ -33,7 +30,8 @@ MOST_LOST = 0.01
 LEFT_ALONE = 0.93
 """Share of sound validation programs that no repair may touch; some points above what is wanted."""
 
-_SURE = 1e-6  # probabilities nearer to 0 and 1 have no finite log-odds worth the name
+STOP_SAMPLES = 300
+"""Programs on which the early stop is fitted; each threshold that is tried repairs them all."""
 
 
 @dataclass(frozen=True)
@@ -42,24 +40,18 @@ class Reading:
 
     Attributes:
         threshold: of the certainty at which thinking stops; None: all ticks are thought.
-        changed: slope and shift of the log-odds where an edit was made.
-        kept: the same where none was.
+        maps: slope and shift of the log-odds for each group of programs.
         least: the probability below which a repair is not carried out.
     """
 
     threshold: float | None = None
-    changed: tuple[float, float] = (1.0, 0.0)
-    kept: tuple[float, float] = (1.0, 0.0)
+    maps: Maps = AS_IT_IS
     least: float = 0.0
 
-    def calibrated(
-        self, probability: NDArray[np.float64], changed: NDArray[np.bool_]
-    ) -> NDArray[np.float64]:
-        """(S,) probabilities of whole repairs to how often such repairs are right."""
-        slope, shift = np.where(changed[:, None], self.changed, self.kept).T
-        odds = slope * log_odds(probability) + shift
-        right: NDArray[np.float64] = 1 / (1 + np.exp(-odds))
-        return right
+    def calibrated(self, outcomes: Outcomes) -> NDArray[np.float64]:
+        """(S,) how often repairs like these are right."""
+        groups = calibration.group(outcomes.changed, outcomes.fails)
+        return calibration.mapped(outcomes.probability, groups, self.maps)
 
     def to_json(self) -> dict[str, Any]:
         """As a JSON object; ``from_json`` reads it."""
@@ -68,19 +60,13 @@ class Reading:
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> "Reading":
         """What ``to_json`` wrote, or JSON of it."""
-        return cls(
-            document["threshold"],
-            tuple(document["changed"]),
-            tuple(document["kept"]),
-            document.get("least", 0.0),
-        )
-
-
-def log_odds(probability: NDArray[np.float64]) -> NDArray[np.float64]:
-    """log(p / (1 - p)), finite for 0 and 1 too."""
-    inside = np.clip(probability, _SURE, 1 - _SURE)
-    odds: NDArray[np.float64] = np.log(inside) - np.log1p(-inside)
-    return odds
+        if "maps" in document:
+            kept, broken, changed, mended = (tuple(one) for one in document["maps"])
+        else:  # of a version that knew two groups
+            kept = broken = tuple(document["kept"])
+            changed = mended = tuple(document["changed"])
+        maps = (kept, broken, changed, mended)
+        return cls(document["threshold"], maps, document.get("least", 0.0))
 
 
 def fit_reading(
@@ -101,18 +87,21 @@ def fit_reading(
     if not samples:
         return Reading()
     bold = replace(repairer, threshold=None, least=0.0)
-    least = caution(evaluate(bold, samples, data, between=between))
+    found = evaluate(bold, samples, data, between=between)
+    least = caution(found)
+    careful = found.careful(least)
+    some = list(samples[:STOP_SAMPLES])
     plain = replace(bold, least=least)
+    wanted = float(careful.fixed[: len(some)].mean()) - MOST_LOST
 
-    def measured(threshold: float | None) -> Outcomes:
-        return evaluate(replace(plain, threshold=threshold), samples, data, between=between)
+    def enough(threshold: float) -> bool:
+        early = replace(plain, threshold=threshold)
+        return float(evaluate(early, some, data, between=between).fixed.mean()) >= wanted
 
-    whole = measured(None)
-    threshold = None
-    if ticks_of(repairer.model) > 1:
-        wanted = float(whole.fixed.mean()) - MOST_LOST
-        threshold = lowest(lambda value: float(measured(value).fixed.mean()) >= wanted)
-    return Reading(threshold, platt(whole, whole.changed), platt(whole, ~whole.changed), least)
+    threshold = lowest(enough) if ticks_of(repairer.model) > 1 else None
+    groups = calibration.group(careful.changed, careful.fails)
+    maps = calibration.fit(careful.probability, groups, careful.fixed)
+    return Reading(threshold, maps, least)
 
 
 def caution(outcomes: Outcomes) -> float:
@@ -127,14 +116,6 @@ def caution(outcomes: Outcomes) -> float:
     if len(touched) <= may:
         return 0.0
     return float(np.nextafter(touched[may], 1.0))
-
-
-def platt(outcomes: Outcomes, rows: NDArray[np.bool_]) -> tuple[float, float]:
-    """Slope and shift of the log-odds, fitted on these rows; (1, 0) where all or none is right."""
-    logits = torch.from_numpy(log_odds(outcomes.probability[rows])).float()
-    fixed = torch.from_numpy(outcomes.fixed[rows]).float()
-    slope, shift = calibrate(logits, fixed).tolist()
-    return slope, shift
 
 
 def lowest(enough: Callable[[float], bool]) -> float | None:

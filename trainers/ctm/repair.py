@@ -12,13 +12,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from trainers.ctm.batch import Batch
 from trainers.ctm.data.edits import MAX_EDITS, Edit, Op
 from trainers.ctm.data.grid import CTMGridEncoder, Grid, GridError
 from trainers.ctm.data.lexemes import END
+from trainers.ctm.data.notices import noticed
 from trainers.ctm.data.program import Program
 from trainers.ctm.data.sample import RepairSample, State
 from trainers.ctm.data.tokenizer import CodeTokenizer
+from trainers.ctm.grids import Notice, grids_batch, parts
 from trainers.ctm.prediction import EditPrediction
 from trainers.ctm.repair_model import Read, RepairModel
 
@@ -42,6 +43,9 @@ class Editable(Protocol):
     def grid(self) -> Grid:
         """Its cells; GridError where it does not fit."""
 
+    def notice(self, grid: Grid) -> Notice:
+        """What the parser says of its cells."""
+
     def edited(self, move: Move) -> Self | None:
         """The program after an edit; None where that makes no program."""
 
@@ -61,6 +65,10 @@ class TextProgram:
     def grid(self) -> Grid:
         """See :class:`Editable`."""
         return self.encoder.pack(self.program)
+
+    def notice(self, grid: Grid) -> Notice:
+        """See :class:`Editable`."""
+        return noticed(grid, self.encoder.tokenizer)
 
     def edited(self, move: Move) -> "TextProgram | None":
         """See :class:`Editable`."""
@@ -94,6 +102,10 @@ class SampleProgram:
     def grid(self) -> Grid:
         """See :class:`Editable`."""
         return self.state.grid(self.height, self.width)
+
+    def notice(self, grid: Grid) -> Notice:
+        """See :class:`Editable`."""
+        return noticed(grid, self.tokenizer)
 
     def edited(self, move: Move) -> "SampleProgram | None":
         """See :class:`Editable`."""
@@ -130,10 +142,11 @@ class Repair:
         probability: that the model gave to all of them and to the stop, multiplied.
         certainty: of the location, the least of all steps.
         located: (N + 1) probabilities of the cells at the first step, the last of "no fix".
-        ended: ``no fix``, ``edits`` (eight were made), ``stuck`` (no edit could be applied),
-            ``loop`` (a state came again), ``grid`` (it does not fit) or ``doubt`` (what was found
-            was too unlikely, and is taken back).
+        ended: ``no fix``, ``parses`` (the parser's complaint is gone), ``edits`` (eight were made),
+            ``stuck`` (no edit could be applied), ``loop`` (a state came again), ``grid`` (it does
+            not fit) or ``doubt`` (what was found was too unlikely, and is taken back).
         sound: that the program needs no edit, at the first step.
+        fails: whether the program does not parse, at the first step.
         asked: how often the model was asked for an edit.
         ticks: that it thought in all.
     """
@@ -145,6 +158,7 @@ class Repair:
     located: NDArray[np.float32] | None = None
     ended: str = ""
     sound: float = 1.0
+    fails: bool = False
     asked: int = 0
     ticks: int = 0
 
@@ -156,6 +170,9 @@ class Repairer:
     ``read`` and ``ticks`` are those of ``RepairModel.predict``; ``threshold`` stops thinking early;
     ``least`` is the probability below which a repair is not carried out; ``bf16`` is of matrix
     products.
+
+    A program that does not parse is not sound: it is always edited; of the likeliest edits the
+    first is made after which it parses, if there is one, and then nothing more is.
     """
 
     model: RepairModel
@@ -175,7 +192,9 @@ class Repairer:
             limit: edits of one program at most.
         """
         return [
-            one if not one.moves or one.probability >= self.least else _taken_back(one, program)
+            one
+            if not one.moves or one.fails or one.probability >= self.least
+            else _taken_back(one, program)
             for one, program in zip(self._repaired(programs, limit), programs, strict=True)
         ]
 
@@ -190,8 +209,15 @@ class Repairer:
                     grids[number] = repairs[number].program.grid()
                 except GridError:
                     repairs[number].ended = "grid"
-            for number, found in self._ask(grids):
-                self._advance(repairs[number], seen[number], found, limit)
+            notices = {
+                number: repairs[number].program.notice(grid) for number, grid in grids.items()
+            }
+            for number, notice in notices.items():
+                if not repairs[number].asked:
+                    repairs[number].fails = bool(notice.any())
+            for number, found in self._ask(grids, notices):
+                fails = bool(notices[number].any())
+                self._advance(repairs[number], seen[number], found, limit, fails)
             going = [number for number in grids if not repairs[number].ended]
         return repairs
 
@@ -203,10 +229,16 @@ class Repairer:
         The program as it is stands among them with the probability of "no fix".
         """
         grid = program.grid()
-        (_, asked), *_ = self._ask({0: grid}, top_k=max(count, TOP_K))
+        (_, asked), *_ = self._ask({0: grid}, {0: program.notice(grid)}, top_k=max(count, TOP_K))
         first = [
             Repair(
-                program, [], asked.no_fix, asked.certainty, asked.located, "no fix", 1, asked.ticks
+                program,
+                [],
+                asked.no_fix,
+                asked.certainty,
+                asked.located,
+                "no fix",
+                ticks=asked.ticks,
             )
         ]
         for move in asked.moves:
@@ -228,46 +260,65 @@ class Repairer:
                 unique.append(one)
         return unique
 
-    def _advance(self, repair: Repair, seen: list[Editable], found: "_Asked", limit: int) -> None:
+    def _advance(
+        self, repair: Repair, seen: list[Editable], found: "_Asked", limit: int, fails: bool
+    ) -> None:
         repair.certainty = min(repair.certainty, found.certainty)
         repair.asked += 1
         repair.ticks += found.ticks
         if repair.located is None:
             repair.located = found.located
             repair.sound = found.no_fix
-        if not found.fix:
+        after = _edited(repair.program, found.moves, fails)
+        if not found.fix and not (fails and after):
             repair.probability *= found.no_fix
             repair.ended = "no fix"
-            return
-        if len(repair.moves) == limit:
+        elif len(repair.moves) == limit:
             repair.ended = "edits"
-            return
-        for move in found.moves:
-            after = repair.program.edited(move)
-            if after is None:
-                continue
-            repair.program = after
+        elif after is None:
+            repair.ended = "stuck"
+        else:
+            repair.program, move = after
             repair.moves.append(move)
             repair.probability *= move.probability
-            if after in seen:
+            if fails and _parses(repair.program):
+                repair.ended = "parses"
+            elif repair.program in seen:
                 repair.ended = "loop"
-            seen.append(after)
-            return
-        repair.ended = "stuck"
+            seen.append(repair.program)
 
-    def _ask(self, grids: dict[int, Grid], top_k: int = TOP_K) -> Iterator[tuple[int, "_Asked"]]:
+    def _ask(
+        self, grids: dict[int, Grid], notices: dict[int, Notice], top_k: int = TOP_K
+    ) -> Iterator[tuple[int, "_Asked"]]:
         """Predictions for grids, those of like size together."""
         numbers = sorted(grids, key=lambda number: len(grids[number].tokens))
         self.model.eval()
-        for start in range(0, len(numbers), self.batch_size):
-            part = numbers[start : start + self.batch_size]
-            batch = grids_batch([grids[number] for number in part]).to(self.device)
+        for part in parts(numbers, grids, self.batch_size):
+            batch = grids_batch(
+                [grids[number] for number in part], [notices[number] for number in part]
+            ).to(self.device)
             kind = torch.device(self.device).type
             with torch.autocast(kind, torch.bfloat16, enabled=self.bf16):
                 found = self.model.predict(
                     batch, read=self.read, ticks=self.ticks, threshold=self.threshold, top_k=top_k
                 )
             yield from zip(part, _asked(found, [grids[number] for number in part]), strict=True)
+
+
+def _edited(program: Editable, moves: Sequence[Move], fails: bool) -> tuple[Editable, Move] | None:
+    """The program after the likeliest edit that can be made: after a complaint, that ends it."""
+    made = ((after, move) for move in moves if (after := program.edited(move)) is not None)
+    first = next(made, None)
+    if first is None or not fails:
+        return first
+    return next((one for one in (first, *made) if _parses(one[0])), first)
+
+
+def _parses(program: Editable) -> bool:
+    try:
+        return not program.notice(program.grid()).any()
+    except GridError:
+        return False
 
 
 def _taken_back(repair: Repair, program: Editable) -> Repair:
@@ -284,31 +335,6 @@ class _Asked:
     ticks: int
     located: NDArray[np.float32]
     moves: list[Move]
-
-
-def grids_batch(grids: Sequence[Grid]) -> Batch:
-    """A batch to predict from: no edits are known."""
-    size, cells = len(grids), max(len(grid.tokens) for grid in grids)
-    tokens, row, col = (np.zeros((size, cells), np.int64) for _ in range(3))
-    lexeme, valid = np.zeros((size, cells), bool), np.zeros((size, cells), bool)
-    for b, grid in enumerate(grids):
-        n = len(grid.tokens)
-        tokens[b, :n], row[b, :n], col[b, :n] = grid.tokens, grid.row, grid.col
-        lexeme[b, :n], valid[b, :n] = grid.first, True
-    none = torch.zeros(size, 1, dtype=torch.int64)
-    return Batch(
-        tokens=torch.from_numpy(tokens),
-        row=torch.from_numpy(row),
-        col=torch.from_numpy(col),
-        lexeme=torch.from_numpy(lexeme),
-        valid=torch.from_numpy(valid),
-        edit_cell=none,
-        edit_op=none,
-        edit_token=none - 1,
-        edit_pointer=torch.zeros(size, 1, cells, dtype=torch.bool),
-        edit_valid=none > 0,
-        weight=torch.ones(size),
-    )
 
 
 def _asked(found: EditPrediction, grids: Sequence[Grid]) -> list[_Asked]:

@@ -29,6 +29,7 @@ from trainers.gate import against_champion, carry_out, looks_so_far
 from trainers.stage import StageContext, StageResult
 
 PROBLEM_SET, PROTOCOL = "ctm", "whole program"
+_FITTED = 3  # times the gate's programs, to fit a reading on where there are so many
 TESTS: tuple[Split, ...] = ("test_files", "test_packages")
 
 
@@ -189,7 +190,9 @@ class _Run:
 
     def _reading(self, model: RepairModel) -> Reading:
         """How the new version is read, from validation programs that the gate does not see."""
-        samples = for_fitting(self._data, self._settings.eval_samples, 0)
+        gated = self._settings.eval_samples
+        others = len(self._data.split("validation")) - gated
+        samples = for_fitting(self._data, max(gated, min(_FITTED * gated, others)), 0)
         between = self._between("reading", 0)
         return fit_reading(self._repairer(model), samples, self._data, between=between)
 

@@ -41,7 +41,8 @@ class Recipe:
     any. ``lowest``: the rate at a stage's end as a share of its peak. ``most_cells``: computed at
     once; a batch of more is computed in parts whose gradients are summed, so that a batch of long
     programs needs no more memory than others. ``average``: decay of an exponential average of the
-    weights; 0: none is kept.
+    weights; 0: none is kept. ``one_cosine``: the rate rises once and falls over all stages of the
+    first pass, instead of in each.
     """
 
     stages: tuple[CurriculumStage, ...]
@@ -54,6 +55,7 @@ class Recipe:
     save_every_s: float = 30.0
     bf16: bool = False
     average: float = 0.0
+    one_cosine: bool = False
 
     @property
     def samples_per_step(self) -> int:
@@ -225,9 +227,7 @@ class CTMTrainer:
             for batch in self._batches()
             for part in batch.parts(self.recipe.most_cells)
         ]
-        stage, steps = self.stage, self.stage.steps(self.recipe.samples_per_step)
-        lowest = stage.lr * self.recipe.lowest
-        set_rate(self._optimiser, learning_rate(self.state.step, steps, stage.lr, lowest))
+        set_rate(self._optimiser, self._rate())
         self.model.train()
         with self.autocast():
             runs = [self.model.supervision(batch, self._generator) for batch in batches]
@@ -239,6 +239,15 @@ class CTMTrainer:
         self.state.samples += sum(batch.size for batch in batches)
         self._whole = True
         return sum(totals) / len(totals)
+
+    def _rate(self) -> float:
+        """The learning rate of the step that comes."""
+        recipe, state = self.recipe, self.state
+        steps = [stage.steps(recipe.samples_per_step) for stage in recipe.stages]
+        peak, step, count = self.stage.lr, state.step, steps[state.stage]
+        if recipe.one_cosine and not state.passes:
+            step, count = step + sum(steps[: state.stage]), sum(steps)
+        return learning_rate(step, count, peak, peak * recipe.lowest)
 
     def _updates(self, runs: list[Iterator[RepairLoss]], sizes: list[int]) -> Iterator[float]:
         """An update for each supervision that any of the batches still has; gives mean losses."""
@@ -285,6 +294,7 @@ class CTMTrainer:
                     rng,
                     height=self.data.height,
                     width=self.data.width,
+                    tokenizer=self.data.tokenizer,
                 )
                 for row in drawn
             ]
@@ -318,6 +328,7 @@ class CTMTrainer:
             position=Position(self.state.epoch, self.state.batch),
             height=self.data.height,
             width=self.data.width,
+            tokenizer=self.data.tokenizer,
         )
 
     def _facts(self) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from torch import Tensor
 
 from trainers.ctm.batch import DELETE, Batch, check_batch
 from trainers.ctm.config import CTMConfig
+from trainers.ctm.data.notices import KINDS
 
 
 def random_batch(
@@ -39,6 +40,7 @@ def random_batch(
         edit_pointer=pointer & (op != DELETE)[..., None],
         edit_valid=edit_valid,
         weight=torch.ones(samples),
+        notice=torch.randint(KINDS, (samples, cells), generator=draw) * valid,
     )
     check_batch(batch, config)
     return batch
@@ -64,6 +66,7 @@ def padded(batch: Batch, cells: int) -> Batch:
         edit_pointer=longer(batch.edit_pointer, 2),
         edit_valid=batch.edit_valid,
         weight=batch.weight,
+        notice=longer(batch.notice),
     )
 
 
@@ -84,4 +87,5 @@ def one_row(tokens: list[int], lexeme: list[int], **edit: object) -> Batch:
         edit_pointer=pointer,
         edit_valid=torch.tensor([["cell" in edit]]),
         weight=torch.ones(1),
+        notice=torch.zeros(1, count, dtype=torch.int64),
     )

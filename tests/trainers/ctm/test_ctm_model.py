@@ -88,7 +88,7 @@ def test_an_unreachable_threshold_gives_the_full_run(workspace: bool, batch: Bat
     torch.testing.assert_close(one.probability, two.probability)
 
 
-@pytest.mark.parametrize("share", [0.2, 0.5, 0.8])
+@pytest.mark.parametrize("share", [0.4, 0.6, 0.8])
 def test_samples_stop_at_their_second_certain_tick(
     share: float, model: ContinuousThoughtMachine, batch: Batch
 ) -> None:

@@ -105,3 +105,14 @@ def test_a_reader_goes_on_at_its_position_with_the_same_batches(dataset):
 def test_a_stage_without_bugs_is_refused(dataset):
     with pytest.raises(CTMDataError, match="no sample is of lint"):
         BatchReader(dataset.split("train"), StageFilter(("lint",)), 16, seed=1)
+
+
+def test_a_stage_leaves_out_programs_that_are_too_long(dataset):
+    split = dataset.split("train")
+    stage = StageFilter(("syntax", "simple_logic"), longest=60)
+    batches = list(BatchReader(split, stage, 16, 0, partial=0.0).epoch())
+    assert batches
+    assert max(batch.cells for batch in batches) <= 60
+    assert any(not row.any() for batch in batches for row in batch.edit_valid)
+    with pytest.raises(CTMDataError, match="no sample"):
+        BatchReader(split, StageFilter(("syntax",), longest=1), 16, 0)

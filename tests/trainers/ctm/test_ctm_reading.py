@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trainers import statistics
+from trainers.ctm.calibration import AS_IT_IS, fit, group, log_odds, mapped
 from trainers.ctm.config import preset
 from trainers.ctm.data.dataset import Dataset
 from trainers.ctm.evaluate import evaluate, for_fitting, held_out
@@ -24,9 +25,7 @@ from trainers.ctm.reading import (
     Reading,
     caution,
     fit_reading,
-    log_odds,
     lowest,
-    platt,
 )
 from trainers.ctm.repair import Repairer
 
@@ -60,11 +59,12 @@ def test_a_repair_that_is_too_unlikely_is_taken_back(repairer, data):
     samples = held_out(data, "validation", 8, 0)
     bold = evaluate(repairer, samples, data)
     never = evaluate(replace(repairer, least=1.1), samples, data)
-    assert not never.changed.any()
-    assert never.fixed.tolist() == [name == "clean" for name in never.bug_class]
+    parse = ~never.fails
+    assert not never.changed[parse].any()
+    assert never.fixed[parse].tolist() == (never.edits == 0)[parse].tolist()
     middle = float(np.median(bold.probability[bold.changed])) if bold.changed.any() else 0.5
     some = evaluate(replace(repairer, least=middle), samples, data)
-    kept = bold.changed & (bold.probability >= middle)
+    kept = bold.changed & (bold.fails | (bold.probability >= middle))
     assert some.changed.tolist() == kept.tolist()
     assert (some.fixed[kept] == bold.fixed[kept]).all()
 
@@ -123,34 +123,53 @@ def test_the_lowest_threshold_that_is_enough_is_found(first):
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=20))
 def test_calibration_keeps_the_order_and_stays_a_probability(values):
     given = np.array(sorted(values))
-    some, none = np.ones(len(given), bool), np.zeros(len(given), bool)
-    reading = Reading(changed=(0.4, -1.5))
-    right = reading.calibrated(given, some)
+    maps = ((1.0, 0.0), (1.0, 0.0), (0.4, -1.5), (1.0, 0.0))
+    right = mapped(given, np.full(len(given), 2), maps)
     assert ((right >= 0) & (right <= 1)).all()
     assert (np.diff(right) >= 0).all()
-    assert reading.calibrated(given, none) == pytest.approx(given, abs=1e-5)
+    assert mapped(given, np.zeros(len(given), int), maps) == pytest.approx(given, abs=1e-5)
 
 
-def test_each_group_is_calibrated_by_itself(repairer, data):
+def test_each_group_is_calibrated_by_itself_where_groups_differ():
     rng = np.random.default_rng(0)
     honest, changed = rng.uniform(0.05, 0.95, 1200), rng.random(1200) < 0.5
-    odds = log_odds(honest)
-    plain = evaluate(repairer, held_out(data, "validation", 2, 0), data)
-    outcomes = replace(
-        plain,
-        fixed=rng.random(1200) < honest,
-        probability=1 / (1 + np.exp(-np.where(changed, 3 * odds, odds + 2))),
-        changed=changed,
-    )
-    reading = Reading(None, platt(outcomes, changed), platt(outcomes, ~changed))
-    assert reading.changed == pytest.approx((1 / 3, 0), abs=0.2)
-    assert reading.kept == pytest.approx((1, -2), abs=0.4)
+    groups = group(changed, np.zeros(1200, bool))
+    odds, fixed = log_odds(honest), rng.random(1200) < honest
+    said = 1 / (1 + np.exp(-np.where(changed, 3 * odds, odds + 2)))
+    maps = fit(said, groups, fixed)
+    assert maps[2] == pytest.approx((1 / 3, 0), abs=0.2)
+    assert maps[0] == pytest.approx((1, -2), abs=0.4)
     programs = [str(number) for number in range(1200)]
-    labels = outcomes.fixed.astype(float)
-    before = statistics.ece(outcomes.probability, labels, programs)
-    after = statistics.ece(reading.calibrated(outcomes.probability, changed), labels, programs)
-    assert before.value > 0.1
-    assert after.value < 0.06
+    labels = fixed.astype(float)
+    assert statistics.ece(said, labels, programs).value > 0.1
+    assert statistics.ece(mapped(said, groups, maps), labels, programs).value < 0.06
+
+
+def test_what_is_calibrated_already_is_left_or_hardly_changed():
+    rng = np.random.default_rng(1)
+    honest = rng.uniform(0.05, 0.95, 300)
+    fixed, none = rng.random(300) < honest, np.zeros(300, int)
+    right = mapped(honest, none, fit(honest, none, fixed))
+    assert np.abs(right - honest).mean() < 0.05
+    assert fit(honest[:0], none[:0], fixed[:0]) == AS_IT_IS
+
+
+def test_a_version_that_knew_two_groups_is_still_read():
+    old = {"threshold": 0.5, "changed": [0.4, -1.5], "kept": [1.0, 0.2], "least": 0.1}
+    found = Reading.from_json(old)
+    assert found.maps == ((1.0, 0.2), (1.0, 0.2), (0.4, -1.5), (0.4, -1.5))
+    assert (found.threshold, found.least) == (0.5, 0.1)
+
+
+def test_taking_back_after_the_fact_is_what_a_careful_repairer_does(repairer, data):
+    samples = held_out(data, "validation", 8, 0)
+    bold = evaluate(repairer, samples, data)
+    least = float(np.median(bold.probability)) if len(bold.probability) else 0.5
+    careful = evaluate(replace(repairer, least=least), samples, data)
+    derived = bold.careful(least)
+    for name in ("fixed", "missing", "changed"):
+        assert getattr(derived, name).tolist() == getattr(careful, name).tolist()
+    assert derived.probability == pytest.approx(careful.probability)
 
 
 def test_the_gain_of_ticks_is_not_that_of_the_best_by_chance():

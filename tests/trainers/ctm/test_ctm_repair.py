@@ -100,3 +100,17 @@ def test_every_figure_is_there_with_its_number_of_programs(model, data):
     assert len(document["fix_accuracy_by_tick"]) == 3
     assert sum(one["n"] for one in document["fix_accuracy_by_type"].values()) == bugs
     assert set(document["ece"]) == {"value", "low", "high", "n"}
+
+
+def test_what_does_not_parse_is_edited_until_it_does_and_no_further(model, coder):
+    # Even weights that were never trained have "delete this" among their likeliest edits.
+    broken = [f"{name} {mark}\n" for name in ("x", "y", "print") for mark in (")", "(", ",,", "=")]
+    programs = [TextProgram.of(code, coder) for code in [*broken, CODE]]
+    *repairs, sound = Repairer(model, least=1.1).repair(programs)
+    assert all(one.fails and one.moves for one in repairs)
+    assert not sound.fails
+    assert not sound.moves
+    parses = {
+        not one.program.notice(one.program.grid()).any() for one in repairs if one.ended == "parses"
+    }
+    assert parses == {True}

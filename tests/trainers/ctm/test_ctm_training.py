@@ -20,7 +20,7 @@ STAGES = tuple(
     stage.model_copy(update={"samples": 24, "iterations": 2 + n, "difficulty": (0.0, 1.0)})
     for n, stage in enumerate(curriculum("cpu"))
 )
-RECIPE = Recipe(STAGES, batch_size=8)
+RECIPE = Recipe(STAGES, batch_size=8, one_cosine=True)
 
 
 @pytest.fixture(scope="module")
@@ -170,3 +170,19 @@ def test_the_rate_warms_up_and_falls_to_the_lowest():
     assert all(a >= b for a, b in itertools.pairwise(rates[9:]))
     assert rates[100] == pytest.approx(0.1)
     assert learning_rate(1999, 100_000, 1.0, 0.0) == 1.0
+
+
+def test_one_cosine_rises_once_and_falls_over_all_stages(data):
+    trainer = CTMTrainer("ctm", CONFIG, data, RECIPE, seed=3)
+    rates = []
+    for stage in range(len(STAGES)):
+        trainer.train(Budget(steps=1))
+        rates.append(trainer._optimiser.param_groups[0]["lr"])
+        trainer.state.step = trainer.stage.steps(RECIPE.samples_per_step)
+        trainer.next_stage()
+    assert trainer.finished
+    assert rates[1] > rates[2] > rates[3] > RECIPE.lowest * STAGES[-1].lr
+    again = CTMTrainer("ctm", CONFIG, data, replace(RECIPE, one_cosine=False), seed=3)
+    again.next_stage()
+    again.train(Budget(steps=1))
+    assert again._optimiser.param_groups[0]["lr"] == pytest.approx(STAGES[1].lr)

@@ -14,7 +14,9 @@ from trainers.ctm.batch import Batch
 from trainers.ctm.data import edits as scripts
 from trainers.ctm.data.edits import Edit
 from trainers.ctm.data.grid import HEIGHT, WIDTH, Grid, GridError
+from trainers.ctm.data.notices import noticed
 from trainers.ctm.data.sample import RepairSample, State
+from trainers.ctm.data.tokenizer import CodeTokenizer
 
 PARTIAL = 0.5
 """Of the samples with several edits, the share that has some of them made beforehand."""
@@ -28,6 +30,7 @@ def collate(
     height: int = HEIGHT,
     width: int = WIDTH,
     partial: float = PARTIAL,
+    tokenizer: CodeTokenizer | None = None,
 ) -> Batch:
     """Make a batch of B samples.
 
@@ -38,11 +41,12 @@ def collate(
         height: of the grid on which states in between are laid out.
         width: of that grid.
         partial: how often a sample of several edits has some made beforehand.
+        tokenizer: of the samples; None: the models are told that everything parses.
     """
     items = [_item(sample, rng, height, width, partial) for sample in samples]
     size, cells = len(items), max(len(grid.tokens) for grid, _, _ in items)
     most = max(1, *(len(made) for _, _, made in items))
-    tokens, row, col = (np.zeros((size, cells), np.int64) for _ in range(3))
+    tokens, row, col, notice = (np.zeros((size, cells), np.int64) for _ in range(4))
     lexeme, valid = np.zeros((size, cells), bool), np.zeros((size, cells), bool)
     edit = np.zeros((3, size, most), np.int64)
     edit[2] = -1
@@ -52,6 +56,8 @@ def collate(
         n = len(grid.tokens)
         tokens[b, :n], row[b, :n], col[b, :n] = grid.tokens, grid.row, grid.col
         lexeme[b, :n], valid[b, :n] = grid.first, True
+        if tokenizer is not None:
+            notice[b, :n] = noticed(grid, tokenizer)
         for e, (what, token) in enumerate(todo):
             given[b, e] = True
             edit[:, b, e] = grid.cells[what.at], int(what.op), token
@@ -69,6 +75,7 @@ def collate(
         edit_pointer=torch.from_numpy(pointer),
         edit_valid=torch.from_numpy(given),
         weight=torch.tensor(weights or [1.0] * size, dtype=torch.float32),
+        notice=torch.from_numpy(notice),
     )
 
 

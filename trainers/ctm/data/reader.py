@@ -16,6 +16,7 @@ from trainers.ctm.data.collate import PARTIAL, collate
 from trainers.ctm.data.dataset import SplitData
 from trainers.ctm.data.grid import HEIGHT, WIDTH
 from trainers.ctm.data.taxonomy import BugClass
+from trainers.ctm.data.tokenizer import CodeTokenizer
 from trainers.errors import CTMDataError
 
 REHEARSAL, CLEAN = 0.15, 0.30
@@ -34,6 +35,7 @@ class StageFilter:
         earlier: classes of stages before, of which ``rehearsal`` of all samples are.
         rehearsal: that share; what is of ``classes`` anyway is not rehearsed.
         clean: the share of programs without a bug.
+        longest: programs of more cells are left out; None: none is.
     """
 
     classes: tuple[BugClass, ...]
@@ -41,6 +43,7 @@ class StageFilter:
     earlier: tuple[BugClass, ...] = ()
     rehearsal: float = REHEARSAL
     clean: float = CLEAN
+    longest: int | None = None
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,7 @@ class BatchReader:
         partial: see ``collate``; 0 gives every sample as it is.
         height: of the grid of the data.
         width: of that grid.
+        tokenizer: see ``collate``.
 
     Raises:
         CTMDataError: the split has no bug of the stage.
@@ -85,14 +89,19 @@ class BatchReader:
         partial: float = PARTIAL,
         height: int = HEIGHT,
         width: int = WIDTH,
+        tokenizer: CodeTokenizer | None = None,
     ) -> None:
         self._split, self._size, self._seed = split, batch_size, seed
-        self._partial, self._grid = partial, (height, width)
+        self._partial, self._grid, self._tokenizer = partial, (height, width), tokenizer
         self.position = position
         earlier = tuple(one for one in stage.earlier if one not in stage.classes)
         bugs = split.where([c for c in stage.classes if c != "clean"], stage.difficulty)
         old = split.where(earlier, stage.difficulty)
         clean = split.where(["clean"])
+        if stage.longest is not None:
+            bugs, old, clean = (
+                one[split.cells[one] <= stage.longest] for one in (bugs, old, clean)
+            )
         if not len(bugs):
             raise CTMDataError(
                 f"no sample is of {', '.join(stage.classes)} with a difficulty from "
@@ -138,6 +147,7 @@ class BatchReader:
             height=height,
             width=width,
             partial=self._partial,
+            tokenizer=self._tokenizer,
         )
 
     def _order(self, epoch: int) -> list[Numbers]:

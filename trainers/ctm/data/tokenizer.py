@@ -10,6 +10,7 @@ keeps it. The version is a hash of the whole vocabulary and is stored with every
 import builtins
 import json
 from collections.abc import Iterable
+from functools import cached_property
 from hashlib import sha256
 from keyword import kwlist, softkwlist
 from pathlib import Path
@@ -20,7 +21,15 @@ from tokenizers.models import BPE
 from tokenizers.pre_tokenizers import CharDelimiterSplit
 from tokenizers.trainers import BpeTrainer
 
-from trainers.ctm.data.lexemes import END, EOL, MAX_LEVEL, OPERATORS, indent, is_string
+from trainers.ctm.data.lexemes import (
+    END,
+    EOL,
+    MAX_LEVEL,
+    OPERATORS,
+    indent,
+    is_string,
+    level_of,
+)
 from trainers.errors import CTMDataError
 
 PAD, UNKNOWN, CONTINUED, STRING = range(4)
@@ -31,6 +40,7 @@ _LONGEST_STRING, _LONGEST_WORD = 40, 200
 _WORD_END = "\u2581"
 _SEPARATOR = "\n"
 _FORMAT = 1
+_UNIT, _ODD = "    ", "  "  # an odd dedent lies between two levels
 
 _TWINS = (
     "append extend startswith endswith lstrip rstrip strip find rfind index rindex upper lower "
@@ -121,6 +131,11 @@ class CodeTokenizer:
         text: str = self._bpe.id_to_token(token - len(self._fixed)) or "<none>"
         return text.removesuffix(_WORD_END)
 
+    @cached_property
+    def sources(self) -> tuple[str, ...]:
+        """How each id is written in source text: indents as spaces, placeholders as a like one."""
+        return tuple(self._source(token) for token in range(self.size))
+
     def save(self, path: Path) -> None:
         """Write it as one JSON file."""
         path.write_text(self._text(), "utf-8")
@@ -153,6 +168,14 @@ class CodeTokenizer:
     @property
     def _vague(self) -> tuple[int, int]:
         return UNKNOWN, STRING
+
+    def _source(self, token: int) -> str:
+        text = self.text(token)
+        level = level_of(text)
+        if level is not None:
+            return _UNIT * level + (_ODD if text != indent(level) else "")
+        stands_for = {PAD: "", UNKNOWN: "x", CONTINUED: "", STRING: "''"}
+        return stands_for.get(token, {EOL: "\n", END: ""}.get(text, text))
 
     def _pieces(self, value: str) -> tuple[int, ...]:
         if value in self._ids:

@@ -9,8 +9,11 @@ from torch import Tensor, nn
 
 from trainers.ctm.batch import Batch
 from trainers.ctm.config import CTMConfig
+from trainers.ctm.data.notices import KINDS
+from trainers.ctm.lexeme_identity import LINKS, USES, links, uses
 from trainers.ctm.modules.fourier import LearnableFourier2D
 from trainers.ctm.modules.gather import gather_cells
+from trainers.ctm.modules.precision import product_dtype
 from trainers.ctm.modules.rotational import RotationalEmbedding2D, angles
 from trainers.ctm.modules.transformer import PreNormLayer
 
@@ -43,10 +46,10 @@ def neighbours(batch: Batch, config: CTMConfig) -> Tensor:
 class LocalConvolution(nn.Module):
     """x + W2 gelu(conv3x3(norm(x))), residual."""
 
-    def __init__(self, d_model: int, width: int) -> None:
+    def __init__(self, d_model: int, width: int, near: int = len(OFFSETS)) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(d_model)
-        self.convolve = nn.Linear(len(OFFSETS) * d_model, width)
+        self.convolve = nn.Linear(near * d_model, width)
         self.out = nn.Linear(width, d_model)
 
     def forward(self, features: Tensor, around: Tensor) -> Tensor:
@@ -54,9 +57,10 @@ class LocalConvolution(nn.Module):
 
         Args:
             features: (B * N, d_model).
-            around: (B * N, 9) of ``neighbours``.
+            around: (B * N, 9) of ``neighbours``, with ``links`` where the configuration has them.
         """
-        near = gather_cells(self.norm(features), around)
+        normalised: Tensor = self.norm(features)
+        near = gather_cells(normalised.to(product_dtype(normalised)), around)
         changed: Tensor = features + self.out(nn.functional.gelu(self.convolve(near)))
         return changed
 
@@ -76,13 +80,26 @@ class TokenGrid(nn.Module):
             self.positional = LearnableFourier2D(config)
         elif config.positional_embedding == "rotational-2d":
             self.positional = RotationalEmbedding2D(config)
+        self.notice = _marks(KINDS, config.d_model) if config.notices else None
+        self.uses = _marks(USES, config.d_model) if config.uses else None
 
     def forward(self, batch: Batch) -> Tensor:
         """(B, N, d_model); padding is 0."""
         features: Tensor = self.widen(self.embedding(batch.tokens) * self.scale)
         if self.positional is not None:
             features = features + self.positional(batch.row, batch.col)
+        if self.notice is not None:
+            features = features + self.notice(batch.notice)
+        if self.uses is not None:
+            features = features + self.uses(uses(batch).count)
         return features * batch.valid[..., None]
+
+
+def _marks(kinds: int, width: int) -> nn.Embedding:
+    """Small at first: what a cell says itself comes before what is said of it."""
+    marks = nn.Embedding(kinds, width)
+    nn.init.normal_(marks.weight, std=0.1)
+    return marks
 
 
 class CodeBackbone(nn.Module):
@@ -102,7 +119,10 @@ class CodeBackbone(nn.Module):
     def __init__(self, config: CTMConfig, layers: int, width: int, attention: int = 0) -> None:
         super().__init__()
         self.config = config
-        self.layers = nn.ModuleList(LocalConvolution(config.d_model, width) for _ in range(layers))
+        near = len(OFFSETS) + (LINKS if config.links else 0)
+        self.layers = nn.ModuleList(
+            LocalConvolution(config.d_model, width, near) for _ in range(layers)
+        )
         self.attention = nn.ModuleList(
             PreNormLayer(config.d_model, config.heads, 2 * config.d_model) for _ in range(attention)
         )
@@ -111,6 +131,10 @@ class CodeBackbone(nn.Module):
     def forward(self, features: Tensor, batch: Batch) -> Tensor:
         """(B, N, d_model) of ``TokenGrid`` to the same shape, normalised; padding is 0."""
         around = neighbours(batch, self.config)
+        if self.config.links:
+            near = links(batch, uses(batch))
+            half = LINKS // 2
+            around = torch.cat([near[:, :half], around, near[:, half:]], 1)
         packed = features.flatten(0, 1)
         for layer in self.layers:
             packed = layer(packed, around)
