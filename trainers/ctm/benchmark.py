@@ -37,7 +37,9 @@ from trainers.tasks.swe.reading import read_tasks
 from trainers.tasks.swe.types import SWETask
 
 _RATE = 1.5e-3
-_PACE_STEPS = 3  # timed before the run, to lay out the learning rate over its seconds
+_FIRST_STEPS, _PACE_STEPS = 2, 4
+"""Steps before a run: those that compile kernels, and those that are timed, to lay out its rate."""
+
 _TRM_AVERAGE = 0.999  # as in its paper; the others have none in theirs
 PROPOSED = 32
 """Programs that one real bug is edited to where visible tests choose."""
@@ -187,8 +189,10 @@ class _Bench:
         samples = budget.samples
         if samples is None:
             pace = self._trainer(kind, config, _LONG_ENOUGH)
+            pace.train(Budget(steps=_FIRST_STEPS), between=self._between)
+            first, began = pace.state.samples, pace.state.seconds
             pace.train(Budget(steps=_PACE_STEPS), between=self._between)
-            rate = pace.state.samples / max(pace.state.seconds, 1e-9)
+            rate = (pace.state.samples - first) / max(pace.state.seconds - began, 1e-9)
             samples = max(1, round(rate * (budget.seconds or 0)))
         trainer = self._trainer(kind, config, samples)
         trainer.train(budget, between=self._between)
