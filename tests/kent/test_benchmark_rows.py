@@ -34,8 +34,9 @@ def outcomes() -> Outcomes:
     return Outcomes(
         fixed=fixed, bug_class=["syntax", "value", "clean", "clean"],
         edits=np.array([1, 1, 0, 0]), missing=np.zeros(4, int), lexemes=np.full(4, 9),
-        located=fixed, probability=ones, certainty=ones, changed=fixed, asked=np.ones(4, int),
-        ticks=np.ones(4, int), seconds=1.0, by_tick=fixed[None],
+        located=fixed, probability=ones, certainty=ones, changed=fixed, sound=ones,
+        fails=~fixed, asked=np.ones(4, int), ticks=np.ones(4, int), seconds=1.0,
+        by_tick=fixed[None],
     )  # fmt: skip
 
 
