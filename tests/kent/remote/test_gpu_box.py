@@ -170,7 +170,7 @@ def test_a_guard_ended_with_its_machine_is_started_by_the_next_verb(account: Acc
     wait_for(lambda: not guards(account.records.folder))
     account.records.change("box", deadline=time.time() - 5)
     account.ok("list")
-    wait_for(lambda: account.statuses() == ["terminated"], 60)
+    wait_for(lambda: account.statuses() == ["terminated"], 240)
     wait_for(lambda: account.records.all() == [])
 
 
