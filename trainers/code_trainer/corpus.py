@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from hashlib import sha256
 
 from trainers.code_trainer.sources import by_hash
-from trainers.tasks.python_source import library_files, parse
+from trainers.tasks.python_source import library_files, outer_functions, parse
 from trainers.tasks.swe.paths import MAX_BYTES
 from trainers.tasks.swe.types import SWETask
 
@@ -56,18 +56,9 @@ def _functions(text: str) -> Iterator[str]:
         tree = parse(text)
     except (SyntaxError, ValueError, RecursionError):
         return  # of another version of Python
-    for node in _definitions(tree):
+    for node in outer_functions(tree):
         if len(node.body) >= LEAST_STATEMENTS or len(list(ast.walk(node))) > 30:
             yield ast.unparse(_plain(node))
-
-
-def _definitions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    """Give the functions that are in no other function."""
-    for child in ast.iter_child_nodes(tree):
-        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
-            yield child
-        else:
-            yield from _definitions(child)
 
 
 def _plain(

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 
 from memory.hologram.codebook import Codebook
+from memory.records import ProblemRow
 from sandbox import Sandbox
 from trainers.code_trainer.broken import Broken, broken_problems
 from trainers.code_trainer.corpus import fixed_functions, library_functions
@@ -51,17 +52,26 @@ def fit_version(
         codebook: the container's.
         sandbox: where broken programs are tested.
     """
+    priors, second_look, problems = _order(context, tasks, library, sandbox)
+    localiser = _localiser(context, tasks)
+    generator = None
+    config = context.settings.code
+    if config.generator:
+        context.progress.start("train the generator", 0, "")
+        generator = fit_generator(
+            tasks, codebook, epochs=config.generator_epochs, seed=context.seed
+        )
+    return Fitted(priors, localiser, generator, problems, second_look)
+
+
+def _order(
+    context: StageContext, tasks: Sequence[SWETask], library: PatternLibrary, sandbox: Sandbox
+) -> tuple[Priors, SecondLook | None, tuple[str, ...]]:
+    """Learn the order and the second look; also the train problems that they have seen."""
     others = pattern_half(tasks)
     problems = sorted(load_sets(context).train, key=lambda problem: by_hash(problem.id))
     to_read, to_break = problems[::2], problems[1::2]
-    context.progress.start("count words", 0, "")
-    naturalness = Naturalness.fit(
-        [
-            *library_functions(context.settings.code.library_functions, context.check_stop),
-            *fixed_functions(task for task in tasks if task.task_id in others),
-            *(problem.reference for problem in to_read if problem.reference),
-        ]
-    )
+    naturalness = _naturalness(context, (t for t in tasks if t.task_id in others), to_read)
     context.progress.start("break programs", 0, "")
     broken = list(
         broken_problems(
@@ -75,31 +85,40 @@ def fit_version(
         )
     )
     context.progress.start("learn the order", 0, "")
-    for_look, for_order = (
-        broken[::LOOK_SHARE],
-        [one for number, one in enumerate(broken) if number % LOOK_SHARE],
-    )
-    examples = [one.example for one in for_order]
+    for_look = broken[::LOOK_SHARE]
+    examples = [one.example for number, one in enumerate(broken) if number % LOOK_SHARE]
     priors = fit_priors(tasks, library, examples, context.check_stop)
     second_look = None
     if for_look:
         ranking = Ranking(usable(library.only(others)), priors)
         second_look = _second_look(context, ranking, naturalness, for_look, sandbox)
-    with_tree = [task for task in tasks if task.tree is not None and task.source != "mined"]
-    localiser = None
-    if len(with_tree) >= LEAST_TREES:
-        context.progress.start("learn where to look", len(with_tree), "tasks")
-        localiser = Localiser(indexes=context.state_dir / INDEXES, cache=context.state_dir / TABLES)
-        localiser.fit(_told(context, with_tree))
-    generator = None
-    config = context.settings.code
-    if config.generator:
-        context.progress.start("train the generator", 0, "")
-        generator = fit_generator(
-            tasks, codebook, epochs=config.generator_epochs, seed=context.seed
-        )
     seen = dict.fromkeys([one.problem_id for one in broken] + [problem.id for problem in to_read])
-    return Fitted(priors, localiser, generator, tuple(seen), second_look)
+    return priors, second_look, tuple(seen)
+
+
+def _naturalness(
+    context: StageContext, fixes: Iterable[SWETask], problems: Iterable[ProblemRow]
+) -> Naturalness:
+    """Count the words of the library, of fixed code and of solutions."""
+    context.progress.start("count words", 0, "")
+    return Naturalness.fit(
+        [
+            *library_functions(context.settings.code.library_functions, context.check_stop),
+            *fixed_functions(fixes),
+            *(problem.reference for problem in problems if problem.reference),
+        ]
+    )
+
+
+def _localiser(context: StageContext, tasks: Sequence[SWETask]) -> Localiser | None:
+    """Learn where to look from the tasks with a repository; None where there are too few."""
+    with_tree = [task for task in tasks if task.tree is not None and task.source != "mined"]
+    if len(with_tree) < LEAST_TREES:
+        return None
+    context.progress.start("learn where to look", len(with_tree), "tasks")
+    localiser = Localiser(indexes=context.state_dir / INDEXES, cache=context.state_dir / TABLES)
+    localiser.fit(_told(context, with_tree))
+    return localiser
 
 
 def _second_look(

@@ -1,8 +1,9 @@
-"""Python source as data: the files of this Python's library, and parsing that stays quiet."""
+"""Python source as data: the files of this Python's library, quiet parsing, outer functions."""
 
 import ast
 import sysconfig
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 
@@ -28,3 +29,12 @@ def library_files() -> tuple[Path, list[str]]:
         if "site-packages" not in path.parts and "test" not in path.relative_to(library).parts
     )
     return library, names
+
+
+def outer_functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """Give the functions and methods that are in no other function, in the order of the source."""
+    for child in ast.iter_child_nodes(tree):
+        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield child
+        else:
+            yield from outer_functions(child)

@@ -10,20 +10,20 @@ _CURVE = Curve(
     pairs=(
         (
             KeyFigure(
-                "learning.file_acc1", "Learned", "file\n@1", "percent", "up",
+                "learning.file_acc1", "Learned @1", "file\n@1", "percent", "up",
                 "How often all files that the truth changes are the first one named.",
             ),
             KeyFigure(
-                "learning.cold.file_acc1", "BM25", "BM25\n@1", "percent", "none", "By BM25.",
+                "learning.cold.file_acc1", "BM25 @1", "BM25\n@1", "percent", "none", "By BM25.",
             ),
         ),
         (
             KeyFigure(
-                "learning.file_acc5", "Learned", "file\n@5", "percent", "up",
+                "learning.file_acc5", "Learned @5", "file\n@5", "percent", "up",
                 "How often they are all within the first five named.",
             ),
             KeyFigure(
-                "learning.cold.file_acc5", "BM25", "BM25\n@5", "percent", "none", "By BM25.",
+                "learning.cold.file_acc5", "BM25 @5", "BM25\n@5", "percent", "none", "By BM25.",
             ),
         ),
         (

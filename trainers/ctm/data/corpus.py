@@ -16,7 +16,7 @@ from typing import Any
 
 from trainers.ctm.data.lexemes import EOL, is_name, is_number, is_string, read
 from trainers.errors import CTMDataError
-from trainers.tasks.python_source import library_files, parse
+from trainers.tasks.python_source import library_files, outer_functions, parse
 from trainers.tasks.swe.paths import MAX_BYTES, is_code
 
 STANDARD_LIBRARY = "python-stdlib"
@@ -90,7 +90,7 @@ def functions(package: Package, path: str) -> Iterator[Found]:
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return
     lines = text.split("\n")
-    for node in _definitions(tree):
+    for node in outer_functions(tree):
         if (node.end_lineno or 0) - node.lineno + 1 < MIN_ROWS:
             continue
         code = cut(lines, node)
@@ -142,15 +142,6 @@ def _kind(value: str) -> str:
     if is_number(value):
         return "0"
     return "s" if is_string(value) else value
-
-
-def _definitions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    """The functions that are in no other function."""
-    for child in ast.iter_child_nodes(tree):
-        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
-            yield child
-        else:
-            yield from _definitions(child)
 
 
 def _licence(one: metadata.Distribution) -> str:
