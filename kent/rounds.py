@@ -13,7 +13,6 @@ from kent.champions import replace_damaged
 from kent.config import KentConfig, stored_config
 from kent.disk import require_space
 from kent.errors import ConfigError, DaemonError
-from kent.heap import give_back
 from kent.logs import log
 from kent.processes import end_gently, find
 from kent.retention import prune
@@ -26,6 +25,7 @@ from memory.errors import StoreError
 from memory.records import RoundRow, StageRunRow
 from memory.store import Store
 from trainers.cards import CardReader, NoCards
+from trainers.heap import give_back
 
 
 @dataclass(frozen=True)

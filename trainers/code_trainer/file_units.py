@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import cached_property, lru_cache
@@ -52,8 +52,8 @@ def units_of(text: str, lines: Sequence[str]) -> list[Unit]:
         SyntaxError: the file is no Python of this version.
     """
     found = []
-    for node in ast.walk(parse(text)):
-        if not isinstance(node, ast.stmt) or node.end_lineno is None or _is_text(node):
+    for node in _statements(parse(text)):
+        if node.end_lineno is None or _is_text(node):
             continue
         start, end = node.lineno - 1, node.end_lineno
         body: list[ast.stmt] = getattr(node, "body", None) or []
@@ -63,6 +63,15 @@ def units_of(text: str, lines: Sequence[str]) -> list[Unit]:
                 end -= 1
         found.append(Unit(start, end, "\n".join(lines[start:end]), bool(body), node.end_lineno))
     return sorted(found, key=lambda unit: (unit.start, unit.end))
+
+
+def _statements(node: ast.AST) -> Iterator[ast.stmt]:
+    """Give the statements below a node, a block before what is in it."""
+    for name in ("body", "orelse", "handlers", "finalbody", "cases"):
+        for child in getattr(node, name, ()):
+            if isinstance(child, ast.stmt):
+                yield child
+            yield from _statements(child)
 
 
 def names_of(text: str) -> frozenset[str]:

@@ -79,12 +79,16 @@ def propose(
         most: how many.
     """
     found: list[tuple[Place, Candidate]] = []
-    for place in where:
+    for path in dict.fromkeys(place.path for place in where):
+        inside = {place.function: place for place in where if place.path == path}
         try:
-            program = Program(texts[place.path], functions=[place.function], issue=issue)
+            program = Program(texts[path], functions=inside, issue=issue)
         except (SyntaxError, ValueError, RecursionError):
             continue  # of another version of Python
-        found += ((place, made) for made in islice(ranking.ordered(program), most + _SPARE))
+        for place in inside.values():
+            sites = program.sites_in(place.function)
+            ordered = ranking.ordered(program, sites=sites)
+            found += ((place, one) for one in islice(ordered, most + _SPARE))
     found.sort(key=lambda item: (-item[0].log_p - item[1].score, item[0].path))
     distinct: dict[tuple[str, str], Proposal] = {}
     for place, made in found:

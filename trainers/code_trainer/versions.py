@@ -15,6 +15,7 @@ from trainers.code_trainer.knowledge import MEMORY, Knowledge, recall
 from trainers.code_trainer.localisation import Yardstick
 from trainers.code_trainer.localise import Localiser
 from trainers.errors import CheckpointError
+from trainers.heap import set_apart
 from trainers.stage import StageContext
 
 KIND = "code"
@@ -131,7 +132,9 @@ def load(
     generator = load_generation(folder, container.codebook, memory)
     priors, look = load_order(folder)
     ranks = Yardstick(caches / INDEXES)
-    return recall(store, container, priors, localiser, generator, ranks, look)
+    known = recall(store, container, priors, localiser, generator, ranks, look)
+    set_apart()
+    return known
 
 
 def load_order(folder: Path) -> tuple[Priors, SecondLook | None]:

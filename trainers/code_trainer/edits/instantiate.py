@@ -13,7 +13,8 @@ from trainers.code_trainer.edits.slots import Slots
 from trainers.code_trainer.edits.splice import render
 from trainers.code_trainer.edits.sums import best_sums
 from trainers.code_trainer.edits.template import Bound, Hole, Tree, fill, match
-from trainers.code_trainer.edits.tree import changed, form, spliced, walk
+from trainers.code_trainer.edits.tree import Path as NodePath
+from trainers.code_trainer.edits.tree import at, changed, form, spliced, walk
 
 MOST_FILLINGS = 600
 """Fillings of one pattern at one place."""
@@ -50,6 +51,21 @@ class Candidate:
     def form(self) -> str:
         """The normal form of the whole program."""
         return form(self.tree)
+
+    @property
+    def key(self) -> tuple[NodePath, str]:
+        """What tells it from the other candidates of its program, without a look at all of it.
+
+        Changes of two functions never come to the same program.
+        """
+        around = self.program.outermost(self.cell.site.path)
+        return around, form(at(self.tree, around))
+
+    @property
+    def changes(self) -> bool:
+        """Whether it is another program than the one that it was made of."""
+        around, changed_form = self.key
+        return changed_form != form(at(self.program.tree, around))
 
     @cached_property
     def text(self) -> str:

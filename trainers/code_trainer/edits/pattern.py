@@ -8,10 +8,13 @@ from typing import Any, Literal
 
 from trainers.code_trainer.edits import template
 from trainers.code_trainer.edits.template import Hole, Tree, Value
+from trainers.code_trainer.edits.types import CALLS
 
 Kind = Literal["replace", "insert", "delete"]
 BODY = "body"
 """``where`` of a statement in a list of statements, whatever it belongs to."""
+
+_TREES = {"Compare": "bool", "List": "list", "ListComp": "list", "Tuple": "tuple", "Dict": "dict"}
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,25 @@ class Pattern:
         if self.kind == "delete":
             return True
         return not any(hole.kind in ("e", "sub", "swap") for hole in template.holes(self.after))
+
+    @cached_property
+    def made_type(self) -> str | None:
+        """The type of what is put in place, "" where its root does not tell; None: it is a hole."""
+        after = self.after
+        if not isinstance(after, Tree):
+            return None
+        value = dict(after.fields)
+        if after.type == "Call" and isinstance(func := value.get("func"), Tree) and func.fields:
+            name = func.fields[0][1]
+            return CALLS.get(name.value, "") if isinstance(name, template.Literal) else ""
+        if after.type == "UnaryOp":
+            return "bool" if value.get("op") == Tree("Not") else "int"
+        return _TREES.get(after.type, "")
+
+    @property
+    def leaves(self) -> tuple[bool, str | None]:
+        """All that :meth:`.priors.Evidence.loss` asks of a pattern."""
+        return self.loses, self.made_type
 
     def to_json(self) -> dict[str, Any]:
         """The pattern as a JSON document."""

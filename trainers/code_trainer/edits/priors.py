@@ -18,10 +18,10 @@ from trainers.code_trainer.edits.library import PatternLibrary
 from trainers.code_trainer.edits.pattern import Pattern
 from trainers.code_trainer.edits.program import Program, Site
 from trainers.code_trainer.edits.spectrum import Spectrum
-from trainers.code_trainer.edits.template import Literal, Tree, root
+from trainers.code_trainer.edits.template import root
 from trainers.code_trainer.edits.tree import Path as NodePath
 from trainers.code_trainer.edits.tree import size
-from trainers.code_trainer.edits.types import CALLS, alike, type_of
+from trainers.code_trainer.edits.types import alike, type_of
 from trainers.errors import CheckpointError
 
 SMOOTHING = 4.0
@@ -155,8 +155,8 @@ class Evidence:
         if pattern.loses:
             features[f"cell.lost.{site.category}"] = log(size(site.node))
             features["cell.lost.names"] = float(site.names)
-        if isinstance(site.node, ast.expr) and isinstance(pattern.after, Tree):
-            features[f"type.tree.{alike(_tree_type(pattern.after), self._type(site))}"] = 1.0
+        if isinstance(site.node, ast.expr) and pattern.made_type is not None:
+            features[f"type.tree.{alike(pattern.made_type, self._type(site))}"] = 1.0
         return features
 
     def _type(self, site: Site) -> str:
@@ -176,20 +176,6 @@ class Evidence:
             for name, value in part.items():
                 total[name] = total.get(name, 0.0) + value
         return total
-
-
-def _tree_type(after: Tree) -> str:
-    """Return the type of what a pattern puts in place, as far as its root tells."""
-    value = dict(after.fields)
-    if after.type == "Call" and isinstance(func := value.get("func"), Tree) and func.fields:
-        name = func.fields[0][1]
-        return CALLS.get(name.value, "") if isinstance(name, Literal) else ""
-    if after.type == "UnaryOp":
-        return "bool" if value.get("op") == Tree("Not") else "int"
-    return _TREES.get(after.type, "")
-
-
-_TREES = {"Compare": "bool", "List": "list", "ListComp": "list", "Tuple": "tuple", "Dict": "dict"}
 
 
 def _lift(own: Mapping[str, int], overall: Mapping[str, int], name: str) -> float:

@@ -113,6 +113,25 @@ class Program:
         """All places for edits, in the order of the source."""
         return list(self._walk(self.tree, _Here()))
 
+    def sites_in(self, function: str) -> list[Site]:
+        """Return the places in a function and in what is defined there."""
+        return [site for site in self.sites if _is_in(site.function, function)]
+
+    def outermost(self, path: Path) -> Path:
+        """Return where the outermost function on a path is; () where the path meets none."""
+        node: ast.AST = self.tree
+        for length in range(1, len(path)):
+            node = at(node, path[length - 1 : length])
+            if isinstance(node, FUNCTIONS):
+                return path[:length]
+        return ()
+
+    def lines(self, node: ast.stmt) -> tuple[int, int]:
+        """Return where the lines of a statement start and end, decorators included, in bytes."""
+        decorators: list[ast.expr] = getattr(node, "decorator_list", [])
+        first = min([node.lineno, *(one.lineno for one in decorators)])
+        return self.line_start(first), self.line_start((node.end_lineno or node.lineno) + 1)
+
     def sites_at(self, path: Path) -> list[Site]:
         """Return the places on a path, innermost last."""
         return [site for site in self.sites if path[: len(site.path)] == site.path]
@@ -125,18 +144,26 @@ class Program:
         for step, child in children(node):
             if step[0] in _UNTOUCHED or is_docstring(child) or isinstance(child, _NO_CODE):
                 continue
+            wanted = self._is_wanted(here.function)
+            if not wanted and not self._leads_on(child, here.function):
+                continue
             below = replace(here, path=(*here.path, step))
-            if self._is_wanted(here.function) and not isinstance(child, SCOPES):
+            if wanted and not isinstance(child, SCOPES):
                 yield below.site(child, node, child)
             yield from self._walk(child, below)
 
+    def _leads_on(self, child: ast.AST, function: str) -> bool:
+        """Tell whether a wanted function can be below a node of a function that is not wanted."""
+        if not isinstance(child, SCOPES):
+            return isinstance(child, ast.stmt | ast.excepthandler | ast.match_case)
+        name = f"{function}.{child.name}".removeprefix(".")
+        return self._is_wanted(name) or any(
+            one.startswith(f"{name}.") for one in self._wanted or ()
+        )
+
     def _is_wanted(self, function: str) -> bool:
         wanted = self._wanted
-        return (
-            wanted is None
-            or function in wanted
-            or any(function.startswith(f"{name}.") for name in wanted)
-        )
+        return wanted is None or any(_is_in(function, name) for name in wanted)
 
     def span(self, node: ast.AST) -> tuple[int, int] | None:
         """Return where a node's text starts and ends, in bytes; None where it has no place."""
@@ -180,6 +207,10 @@ class Program:
     def function_node(self, site: Site) -> ast.AST:
         """Return the function around a site; the module where there is none."""
         return at(self.tree, site.function_path)
+
+
+def _is_in(function: str, other: str) -> bool:
+    return function == other or function.startswith(f"{other}.")
 
 
 def _loaded(node: ast.expr) -> bool:

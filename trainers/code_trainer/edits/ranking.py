@@ -24,7 +24,6 @@ from trainers.code_trainer.edits.program import Program, Site
 from trainers.code_trainer.edits.slots import Slots
 from trainers.code_trainer.edits.spectrum import Spectrum
 from trainers.code_trainer.edits.template import Hole, Tree
-from trainers.code_trainer.edits.tree import form
 
 PROBED, SLACK = 3, 0.5
 """Places where the fillings of a kind of slot are looked at, and how much better others may be."""
@@ -58,13 +57,13 @@ class Ranking:
         """Give the candidates, best first, each normal form once and never the program itself."""
         heap = _Cells(self, program, spectrum).open(program.sites if sites is None else sites)
         heapq.heapify(heap)
-        seen = {hash(form(program.tree))}
+        seen = set[int]()
         while heap:
             cell = heapq.heappop(heap)
             made = cell.take()
             if cell.bound is not None:
                 heapq.heappush(heap, cell)
-            if made is not None and (key := hash(made.form)) not in seen:
+            if made is not None and made.changes and (key := hash(made.key)) not in seen:
                 seen.add(key)
                 yield made
 
@@ -109,10 +108,10 @@ def fixed_order(library: PatternLibrary, program: Program, *, seed: int = 0) -> 
     keys = sorted(library.patterns)
     Random(seed).shuffle(keys)
     slots = Slots(program, library.words)
-    seen = {hash(form(program.tree))}
+    seen = set[int]()
     for key in keys:
         for made in instantiate(library.patterns[key], program, None, slots):
-            if (name := hash(made.form)) not in seen:
+            if made.changes and (name := hash(made.key)) not in seen:
                 seen.add(name)
                 yield made
 
@@ -181,14 +180,17 @@ class _Cells:
     def open(self, sites: Iterable[Site]) -> list[_Open]:
         """Return all cells at some places."""
         found: list[_Open] = []
-        score = self._ranking.priors.score
+        ranking, score = self._ranking, self._ranking.priors.score
         bases = [(score(self._evidence.site(site)), site) for site in sites]
         for base, site in sorted(bases, key=lambda item: -item[0]):
-            for pattern, own in self._ranking.groups(site):
+            lost: dict[tuple[bool, str | None], float] = {}
+            for pattern, own in ranking.groups(site):
                 cell = fits(pattern, site)
                 if cell is not None:
-                    here = score(self._evidence.loss(pattern, site))
-                    here += self._ranking.habit(pattern, site) + self._ranking.extra(site, pattern)
+                    if (kind := pattern.leaves) not in lost:
+                        lost[kind] = score(self._evidence.loss(pattern, site))
+                    here = lost[kind]
+                    here += ranking.habit(pattern, site) + ranking.extra(site, pattern)
                     total = base + own + here
                     bound = total + sum(self._best(site, hole, pattern) for hole in pattern.slots)
                     found.append(_Open(self._program, cell, len(found), total, self._lists, bound))

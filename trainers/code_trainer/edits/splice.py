@@ -24,14 +24,55 @@ def render(program: Program, tree: ast.Module, path: Path) -> str:
     Raises:
         NoText: what was put in place cannot stand there.
     """
-    wanted = form(tree)
+    piece = _Piece(program, tree, program.outermost(path))
     for text in _attempts(program, tree, path):
         try:
-            if form(ast.parse(text)) == wanted:
+            if piece.is_in(text):
                 return text
         except (SyntaxError, ValueError, RecursionError):
             continue
     raise NoText(f"nothing that can be written at {path}")
+
+
+class _Piece:
+    """The outermost function that is changed: that a text means the changed tree is seen there.
+
+    A function has lines of its own, so that the rest of a file need not be parsed again.
+    """
+
+    def __init__(self, program: Program, tree: ast.Module, around: Path) -> None:
+        self._program, self._tree, self._around = program, tree, around
+
+    def is_in(self, text: str) -> bool:
+        """Tell whether a text is that of the changed tree.
+
+        Raises:
+            SyntaxError: it is no Python.
+        """
+        if self._around:
+            node = at(self._program.tree, self._around)
+            assert isinstance(node, ast.stmt)
+            start, stop = self._program.lines(node)
+            before, after = (
+                self._program.text(0, start),
+                self._program.text(stop, self._program.end),
+            )
+            own_lines = self._program.text(start, stop).lstrip().startswith(_BEGINS)
+            if own_lines and text.startswith(before) and text.endswith(after):
+                found = _alone(text[len(before) : len(text) - len(after)])
+                return found is not None and form(found) == form(at(self._tree, self._around))
+        return form(ast.parse(text)) == form(self._tree)
+
+
+_BEGINS = ("def ", "async ", "@")
+
+
+def _alone(text: str) -> ast.stmt | None:
+    """Return the statement of some lines, wherever they stood; None where there are more."""
+    body = ast.parse(text if text[:1] not in (" ", "\t") else f"if 1:\n{text}").body
+    if isinstance(body[0], ast.If):
+        body = body[0].body
+    return body[0] if len(body) == 1 else None
 
 
 def _attempts(program: Program, tree: ast.Module, path: Path) -> Iterator[str]:
@@ -89,8 +130,7 @@ def _listed(program: Program, tree: ast.Module, path: Path) -> Iterator[str]:
     if len(new) == len(old) + 1:
         yield _inserted(program, old, new[index], index)
     elif len(new) == len(old) - 1:
-        first = _first_line(old[index])
-        start, stop = program.line_start(first), program.line_start(old[index].end_lineno + 1)
+        start, stop = program.lines(old[index])
         yield program.text(0, start) + program.text(stop, program.end)
 
 
@@ -98,16 +138,10 @@ def _inserted(program: Program, old: list[ast.stmt], new: ast.stmt, index: int) 
     """Return the text with a statement on lines of its own before an item, or after the last."""
     near = old[min(index, len(old) - 1)]
     last = index == len(old)
-    line = (near.end_lineno or near.lineno) + 1 if last else _first_line(near)
-    cut = program.line_start(line)
+    cut = program.lines(near)[last]
     start = program.line_start(near.lineno)
     margin = program.text(start, start + near.col_offset)
     before = program.text(0, cut)
     if before and not before.endswith("\n"):
         before += "\n"
     return before + textwrap.indent(_written(new), margin) + "\n" + program.text(cut, program.end)
-
-
-def _first_line(node: ast.stmt) -> int:
-    decorators: list[ast.expr] = getattr(node, "decorator_list", [])
-    return min([node.lineno, *(one.lineno for one in decorators)])

@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from trainers.code_trainer.edits.tree import form
@@ -14,9 +15,9 @@ class Literal:
 
     text: str
 
-    @property
+    @cached_property
     def value(self) -> Any:
-        """The value itself."""
+        """The value itself, one that cannot be changed."""
         return ast.literal_eval(self.text)
 
 

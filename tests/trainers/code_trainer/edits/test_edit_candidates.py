@@ -174,3 +174,44 @@ def test_both_orders_give_the_same_candidates():
 def test_every_pattern_can_be_shown(before, after):
     patterns = [found.pattern for found in mine(before, after)]
     assert all(str(pattern) for pattern in patterns)
+
+
+FILE = '''"""A module."""
+import os; import sys
+if sys.version_info > (3,):
+    def guarded(rows, place):
+        return rows[place]
+class Outer:
+    size = 3
+    @property
+    def last(self): return self.rows[0] + 1
+    class Inner:
+        async def walk(self, left, right):
+            """Text that
+ends at the margin."""
+            def nested(a):
+                return left(a)
+            return join(left, nested)
+def tail(n, step): return n * 2 + step
+x = tail(1, 2)
+'''
+NAMES = ("guarded", "Outer.last", "Outer.Inner.walk", "tail")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_function_of_a_file_is_edited_as_the_whole_file_would_be(name):
+    whole, confined = Program(FILE), Program(FILE, functions=[name])
+    assert [site.path for site in confined.sites] == [site.path for site in whole.sites_in(name)]
+    made = list(islice(Ranking(LIBRARY, Priors()).ordered(confined), 120))
+    assert len(made) > 10
+    forms = [one.form for one in made]
+    assert len(set(forms)) == len(forms)
+    assert form(whole.tree) not in forms
+    for one in made:
+        try:
+            assert form(ast.parse(one.text)) == one.form
+        except NoText:
+            continue
+        tail = FILE[FILE.rindex("x = tail") :]
+        assert one.text.startswith('"""A module."""\nimport os; import sys\n')
+        assert one.text.endswith(tail)
