@@ -51,17 +51,18 @@ class Solver:
     ) -> None:
         self._knowledge, self._config = knowledge, config
         container = knowledge.container
+        library = knowledge.of_programs
         self._bias = Bias(
-            knowledge.library,
+            library,
             container.observer if config.circuits else None,
             container.constraints if config.constraints else None,
         )
-        self._ranking = Ranking(knowledge.library, knowledge.priors, reweigh=self._bias)
+        self._ranking = Ranking(library, knowledge.priors, reweigh=self._bias)
         self._encoder = CodeEncoder(container.codebook)
         order = (
             learned_order(self._ranking, knowledge.second_look)
             if knowledge.trained
-            else untrained_order(knowledge.library, seed)
+            else untrained_order(library, seed)
         )
         budget = Budget(
             candidates=config.candidates,
