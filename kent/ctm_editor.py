@@ -7,7 +7,8 @@ from typing import cast
 from memory.store import Store
 from trainers.ctm import versions
 from trainers.ctm.data.grid import CTMGridEncoder
-from trainers.ctm.repair import Repairer, TextProgram
+from trainers.ctm.editable import TextProgram
+from trainers.ctm.repair import Repairer
 from trainers.errors import CTMDataError
 from trainers.fractal.python.localise import Evidence
 

@@ -23,12 +23,13 @@ from trainers.ctm.curriculum import CurriculumStage
 from trainers.ctm.data.bugs_real import FILES
 from trainers.ctm.data.dataset import Dataset
 from trainers.ctm.data.grid import CTMGridEncoder, GridError
+from trainers.ctm.editable import TextProgram
 from trainers.ctm.evaluate import for_fitting, held_out
 from trainers.ctm.measure import measure
 from trainers.ctm.model import ContinuousThoughtMachine
 from trainers.ctm.models import Kind, weights_without_embedding
 from trainers.ctm.reading import fit_reading
-from trainers.ctm.repair import Repairer, TextProgram
+from trainers.ctm.repair import Repairer
 from trainers.ctm.training import Budget, CTMTrainer, Recipe
 from trainers.errors import BenchmarkError
 from trainers.stage import StageContext, StageResult

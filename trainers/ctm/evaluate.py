@@ -11,7 +11,8 @@ from trainers.ctm.data import edits as scripts
 from trainers.ctm.data.dataset import Dataset
 from trainers.ctm.data.manifest import Split
 from trainers.ctm.data.sample import RepairSample
-from trainers.ctm.repair import Repair, Repairer, SampleProgram, of_samples
+from trainers.ctm.editable import SampleProgram, of_samples
+from trainers.ctm.repair import Repair, Repairer
 from trainers.ctm.repair_model import RepairModel
 from trainers.ctm.trm import TinyRecursiveModel
 

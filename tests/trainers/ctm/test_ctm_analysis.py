@@ -10,9 +10,10 @@ from trainers.ctm.analysis import analyse, with_repairs
 from trainers.ctm.comparison import differences, items, without_items
 from trainers.ctm.config import preset
 from trainers.ctm.data.dataset import Dataset
+from trainers.ctm.editable import of_samples
 from trainers.ctm.evaluate import evaluate, held_out
 from trainers.ctm.models import build
-from trainers.ctm.repair import Repairer, of_samples
+from trainers.ctm.repair import Repairer
 
 
 @pytest.fixture(scope="module")

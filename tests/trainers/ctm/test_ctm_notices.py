@@ -7,7 +7,7 @@ from trainers.ctm.data.collate import collate
 from trainers.ctm.data.dataset import Dataset
 from trainers.ctm.data.notices import FAILS, KINDS, PARSES, noticed
 from trainers.ctm.data.program import Program
-from trainers.ctm.repair import SampleProgram, TextProgram
+from trainers.ctm.editable import SampleProgram, TextProgram
 
 
 def told(code, encoder):

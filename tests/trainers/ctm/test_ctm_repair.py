@@ -8,10 +8,11 @@ from trainers.ctm.config import preset
 from trainers.ctm.data.dataset import Dataset
 from trainers.ctm.data.edits import Op
 from trainers.ctm.data.grid import CTMGridEncoder
+from trainers.ctm.editable import Move, TextProgram, of_samples
 from trainers.ctm.evaluate import evaluate, held_out
 from trainers.ctm.figures import figures, nested
 from trainers.ctm.models import build
-from trainers.ctm.repair import Move, Repairer, TextProgram, of_samples
+from trainers.ctm.repair import Repairer
 
 CODE = "def f(a, b):\n    # sum\n    return a - b\n"
 
