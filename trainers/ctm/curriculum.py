@@ -59,10 +59,10 @@ _NUMBERS: dict[str, tuple[tuple[int, int, int, float, float, int | None], ...]] 
     # specification's are for 15 M weights. A tenth of the programs have more than 420 cells, and
     # half of attention's cost: long ones come last, and the longest are only measured.
     "cpu": (
-        (4, 40_000, 1, CPU_RATE, 0.90, 256),
-        (6, 60_000, 1, CPU_RATE, 0.75, 256),
-        (8, 100_000, 1, CPU_RATE, 0.60, 256),
-        (8, 150_000, 1, CPU_RATE, 1.0, 512),
+        (2, 40_000, 1, CPU_RATE, 0.90, 256),
+        (3, 60_000, 1, CPU_RATE, 0.75, 256),
+        (4, 100_000, 1, CPU_RATE, 0.60, 256),
+        (4, 150_000, 1, CPU_RATE, 1.0, 512),
     ),
 }
 
