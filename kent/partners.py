@@ -16,6 +16,7 @@ from memory.store import Store
 from sandbox import Sandbox, Verdict, Word, tests_to_json
 from trainers.code_trainer import versions
 from trainers.code_trainer.edits.instantiate import Candidate
+from trainers.code_trainer.edits.priors import Priors
 from trainers.code_trainer.edits.program import Program
 from trainers.code_trainer.edits.ranking import Ranking
 from trainers.code_trainer.edits.second_look import SecondLook
@@ -83,9 +84,9 @@ def editors(store: Store, state_dir: Path) -> EditorOf:
     makers: dict[str, Callable[[], Editor]] = {}
     library = usable(recall_library(store))
     if library.patterns:
-        order = _order(store, state_dir)
-        ranking = Ranking(library.joined(order.lost), order.priors)
-        makers[EDIT] = lambda: PatternEditor(ranking, order.second_look)
+        priors, look = _order(store, state_dir)
+        ranking = Ranking(library, priors)
+        makers[EDIT] = lambda: PatternEditor(ranking, look)
     ctm = open_ctm(store, state_dir)
     if ctm is not None:
         makers[CTM] = lambda: CTMEditor(*ctm)
@@ -140,11 +141,11 @@ def open_chooser(context: StageContext, generator_id: str) -> Iterator[Chooser]:
         yield CriticChooser(version.critic, features, wanted)
 
 
-def _order(store: Store, state_dir: Path) -> versions.Order:
+def _order(store: Store, state_dir: Path) -> tuple[Priors, SecondLook | None]:
     """The order that the code trainer's version in use has learned; untrained without one."""
     row = versions.in_use(store)
     if row is None or row.checkpoint is None:
-        return versions.Order()
+        return Priors(), None
     return versions.load_order((state_dir / row.checkpoint).parent)
 
 

@@ -171,13 +171,6 @@ class CodeConfig(Section):
     broken: int = Field(
         400, ge=0, description="solutions of train problems that are broken to learn the order from"
     )
-    lost_statements: int = Field(
-        400,
-        ge=0,
-        le=100_000,
-        description="functions of Python's library that lose a statement, to learn what puts one "
-        "back",
-    )
     library_functions: int = Field(
         20_000,
         ge=0,

@@ -4,21 +4,15 @@ Fixes of repositories come without tests, so they cannot teach how far suspiciou
 trusted, nor what is likely in a program of one function. Fixes read backwards make such programs.
 """
 
-import ast
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from random import Random
 
 from memory.records import ProblemRow
 from sandbox import Sandbox, Tests, tests_from_json
-from trainers.code_trainer.edits.injection import MOST_NODES, Injector, reversed_library
-from trainers.code_trainer.edits.judging import TestRunner
+from trainers.code_trainer.edits.injection import Injector, reversed_library
 from trainers.code_trainer.edits.learning import Example
-from trainers.code_trainer.edits.lost_statements import without_a_statement
 from trainers.code_trainer.edits.naturalness import Naturalness
-from trainers.code_trainer.edits.program import Program
-from trainers.code_trainer.edits.tree import form, size
 from trainers.code_trainer.sources import by_hash
 from trainers.tasks.swe.types import SWETask
 
@@ -71,40 +65,3 @@ def broken_problems(
         for example in islice(injector.broken(problem.reference, tests, sandbox), most - made):
             made += 1
             yield Broken(problem.id, example, tests)
-
-
-def problems_without_a_statement(
-    problems: Sequence[ProblemRow],
-    sandbox: Sandbox,
-    *,
-    most: int,
-    seed: int,
-    check_stop: Callable[[], None],
-) -> Iterator[Broken]:
-    """Give at most so many solutions without one of their statements, each failing a test.
-
-    Arguments as of :func:`broken_problems`.
-    """
-    made, random = 0, Random(seed)
-    for problem in sorted(problems, key=lambda one: by_hash(one.id)):
-        if made >= most:
-            return
-        check_stop()
-        if not problem.reference:
-            continue
-        tests = tests_from_json(problem.tests)
-        example = _without_a_statement(problem.reference, TestRunner(sandbox, tests), random)
-        if example is not None:
-            made += 1
-            yield Broken(problem.id, example, tests)
-
-
-def _without_a_statement(source: str, runner: TestRunner, random: Random) -> Example | None:
-    whole = ast.parse(ast.unparse(ast.parse(source)))
-    if size(whole) > MOST_NODES:
-        return None
-    for path, left in without_a_statement(whole, random):
-        text = ast.unparse(left)
-        if not runner([text])[0].passed:
-            return Example(Program(text), form(whole), (path,), runner.observe(text))
-    return None

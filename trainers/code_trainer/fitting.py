@@ -2,23 +2,17 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
-from random import Random
 
 from memory.hologram.codebook import Codebook
 from memory.records import ProblemRow
 from sandbox import Sandbox
-from trainers.code_trainer.broken import (
-    Broken,
-    broken_problems,
-    problems_without_a_statement,
-)  # fmt: skip
+from trainers.code_trainer.broken import Broken, broken_problems
 from trainers.code_trainer.corpus import fixed_functions, library_functions
 from trainers.code_trainer.edits.injection import from_fixes
 from trainers.code_trainer.edits.judging import TestRunner
 from trainers.code_trainer.edits.learning import Example, fit
 from trainers.code_trainer.edits.library import PatternLibrary
 from trainers.code_trainer.edits.look_learning import fit_second_look, look
-from trainers.code_trainer.edits.lost_statements import lost_library
 from trainers.code_trainer.edits.naturalness import Naturalness
 from trainers.code_trainer.edits.priors import Priors
 from trainers.code_trainer.edits.ranking import Ranking
@@ -27,16 +21,13 @@ from trainers.code_trainer.generation import fit_generator
 from trainers.code_trainer.knowledge import usable
 from trainers.code_trainer.localise import Localiser
 from trainers.code_trainer.sources import by_hash
-from trainers.code_trainer.versions import INDEXES, TABLES, Fitted, Order
+from trainers.code_trainer.versions import INDEXES, TABLES, Fitted
 from trainers.problem_sets import load_sets
 from trainers.stage import StageContext
 from trainers.tasks.swe.types import SWETask
 
 LEAST_TREES = 20
 """Tasks with a tree below which a ranking of files is not learned."""
-
-LOST_SHARE, LOST_OF_SOLUTION = 0.3, 3
-"""Programs without a statement beside the broken ones; statements that a read solution loses."""
 
 LOOK_SHARE = 3
 """Of the broken programs every so many-th is for the second look, the others for the order."""
@@ -61,7 +52,7 @@ def fit_version(
         codebook: the container's.
         sandbox: where broken programs are tested.
     """
-    order, problems = _order(context, tasks, library, sandbox)
+    priors, second_look, problems = _order(context, tasks, library, sandbox)
     localiser = _localiser(context, tasks)
     generator = None
     config = context.settings.code
@@ -70,60 +61,39 @@ def fit_version(
         generator = fit_generator(
             tasks, codebook, epochs=config.generator_epochs, seed=context.seed
         )
-    return Fitted(order, localiser, generator, problems)
+    return Fitted(priors, localiser, generator, problems, second_look)
 
 
 def _order(
     context: StageContext, tasks: Sequence[SWETask], library: PatternLibrary, sandbox: Sandbox
-) -> tuple[Order, tuple[str, ...]]:
+) -> tuple[Priors, SecondLook | None, tuple[str, ...]]:
     """Learn the order and the second look; also the train problems that they have seen."""
     others = pattern_half(tasks)
     problems = sorted(load_sets(context).train, key=lambda problem: by_hash(problem.id))
     to_read, to_break = problems[::2], problems[1::2]
     naturalness = _naturalness(context, (t for t in tasks if t.task_id in others), to_read)
-    fixes = [task for task in tasks if task.task_id not in others]
-    broken = _broken(context, to_break, fixes, sandbox, naturalness)
-    lost = _lost(context, to_read)
+    context.progress.start("break programs", 0, "")
+    broken = list(
+        broken_problems(
+            to_break,
+            [task for task in tasks if task.task_id not in others],
+            sandbox,
+            naturalness,
+            most=context.settings.code.broken,
+            seed=context.seed,
+            check_stop=context.check_stop,
+        )
+    )
     context.progress.start("learn the order", 0, "")
     for_look = broken[::LOOK_SHARE]
     examples = [one.example for number, one in enumerate(broken) if number % LOOK_SHARE]
-    patterns = usable(library.only(others)).joined(lost)
-    priors = fit_priors(tasks, patterns, examples, context.check_stop)
+    priors = fit_priors(tasks, library, examples, context.check_stop)
     second_look = None
     if for_look:
-        ranking = Ranking(patterns, priors)
+        ranking = Ranking(usable(library.only(others)), priors)
         second_look = _second_look(context, ranking, naturalness, for_look, sandbox)
     seen = dict.fromkeys([one.problem_id for one in broken] + [problem.id for problem in to_read])
-    return Order(priors, second_look, lost), tuple(seen)
-
-
-def _broken(
-    context: StageContext,
-    problems: Sequence[ProblemRow],
-    fixes: Sequence[SWETask],
-    sandbox: Sandbox,
-    naturalness: Naturalness,
-) -> list[Broken]:
-    """Solutions broken by fixes read backwards, and some that lost a statement, mixed."""
-    context.progress.start("break programs", 0, "")
-    most, seed, check = context.settings.code.broken, context.seed, context.check_stop
-    by_fixes = broken_problems(
-        problems, fixes, sandbox, naturalness, most=most, seed=seed, check_stop=check
-    )
-    most_lost = round(LOST_SHARE * most)
-    losing = problems_without_a_statement(
-        problems, sandbox, most=most_lost, seed=seed, check_stop=check
-    )
-    return sorted([*by_fixes, *losing], key=lambda one: by_hash(one.example.program.source))
-
-
-def _lost(context: StageContext, problems: Sequence[ProblemRow]) -> PatternLibrary:
-    """The patterns of statements that solutions and functions of Python's library lose."""
-    config, random = context.settings.code, Random(context.seed)
-    solutions = [problem.reference for problem in problems if problem.reference]
-    functions = library_functions(config.lost_statements, context.check_stop)
-    found = lost_library(solutions, LOST_OF_SOLUTION, random)
-    return usable(found.joined(lost_library(functions, 1, random, name="library")))
+    return priors, second_look, tuple(seen)
 
 
 def _naturalness(
@@ -177,7 +147,7 @@ def pattern_half(tasks: Iterable[SWETask]) -> set[str]:
 
 def fit_priors(
     tasks: Sequence[SWETask],
-    patterns: PatternLibrary,
+    library: PatternLibrary,
     broken: Sequence[Example],
     check_stop: Callable[[], None],
 ) -> Priors:
@@ -187,11 +157,12 @@ def fit_priors(
 
     Args:
         tasks: of the train split.
-        patterns: of the half of :func:`pattern_half`, and of what are no fixes.
+        library: everything that was mined of them.
         broken: programs broken by fixes of the half that examples are of.
         check_stop: called between tasks; may raise.
     """
     others = pattern_half(tasks)
+    patterns = usable(library.only(others))
     examples = list(broken)
     # Of all repositories, not of the first ones in their order.
     for task in sorted(tasks, key=lambda one: by_hash(one.task_id)):

@@ -24,7 +24,6 @@ LEAST_SEEN, MOST_PATTERNS = 2, 1500
 class Knowledge:
     """Everything that a solver asks. ``trained`` False: nothing learned orders the search.
 
-    ``lost``: patterns of statements that functions were made to lose, see ``lost_statements.py``.
     ``localiser`` None: files are ranked by BM25 over contents and paths, which learns nothing.
     """
 
@@ -36,12 +35,6 @@ class Knowledge:
     yardstick: Yardstick = field(default_factory=Yardstick)
     trained: bool = True
     second_look: SecondLook | None = None
-    lost: PatternLibrary = field(default_factory=PatternLibrary)
-
-    @property
-    def of_programs(self) -> PatternLibrary:
-        """The patterns for programs of few functions: also those that put back lost statements."""
-        return self.library.joined(self.lost)
 
     def localise(self, task: SWETask) -> Localisation:
         """Rank the files and functions of a task's tree.
@@ -70,14 +63,7 @@ class Knowledge:
     def cold(self, seed: int) -> "Knowledge":
         """The same patterns and no more: no order, no memory, no learned localisation."""
         container = HologramContainer(None, self.container.codebook.dimensions, seed)
-        return Knowledge(
-            container,
-            self.library,
-            Priors(),
-            yardstick=self.yardstick,
-            trained=False,
-            lost=self.lost,
-        )
+        return Knowledge(container, self.library, Priors(), yardstick=self.yardstick, trained=False)
 
 
 def usable(library: PatternLibrary) -> PatternLibrary:
@@ -86,6 +72,18 @@ def usable(library: PatternLibrary) -> PatternLibrary:
     return pruned if len(pruned.patterns) >= 50 else library.pruned(least=1, most=MOST_PATTERNS)
 
 
-def recall(store: Store, container: HologramContainer, priors: Priors) -> Knowledge:
-    """What the store remembers, in an order."""
-    return Knowledge(container, usable(recall_library(store)), priors)
+def recall(
+    store: Store,
+    container: HologramContainer,
+    priors: Priors,
+    localiser: Localiser | None = None,
+    generator: CodeGenerator | None = None,
+    yardstick: Yardstick | None = None,
+    second_look: SecondLook | None = None,
+) -> Knowledge:
+    """What the store remembers, with a version's weights."""
+    library = usable(recall_library(store))
+    ranks = yardstick or Yardstick()
+    return Knowledge(
+        container, library, priors, localiser, generator, ranks, second_look=second_look
+    )

@@ -51,18 +51,17 @@ class Solver:
     ) -> None:
         self._knowledge, self._config = knowledge, config
         container = knowledge.container
-        library = knowledge.of_programs
         self._bias = Bias(
-            library,
+            knowledge.library,
             container.observer if config.circuits else None,
             container.constraints if config.constraints else None,
         )
-        self._ranking = Ranking(library, knowledge.priors, reweigh=self._bias)
+        self._ranking = Ranking(knowledge.library, knowledge.priors, reweigh=self._bias)
         self._encoder = CodeEncoder(container.codebook)
         order = (
             learned_order(self._ranking, knowledge.second_look)
             if knowledge.trained
-            else untrained_order(library, seed)
+            else untrained_order(knowledge.library, seed)
         )
         budget = Budget(
             candidates=config.candidates,

@@ -1,14 +1,13 @@
 """Versions of the code trainer in the store: what a round fitted, on disk, with its hashes."""
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from memory.files import sha256_file, write_atomically
 from memory.hologram.container import HologramContainer
 from memory.records import ModelRow
 from memory.store import Store
-from trainers.code_trainer.edits.library import PatternLibrary
 from trainers.code_trainer.edits.priors import Priors
 from trainers.code_trainer.edits.second_look import SecondLook
 from trainers.code_trainer.generation import FittedGenerator, load_generation
@@ -21,7 +20,7 @@ from trainers.stage import StageContext
 
 KIND = "code"
 _MANIFEST, _PRIORS, _LOCALISER = "version.json", "priors.json", "localiser"
-_LOOK, _LOST = "second_look", "lost.jsonl"
+_LOOK = "second_look"
 INDEXES, TABLES = Path("cache") / "index", Path("cache") / "tables"
 """Below the state directory: where the localiser keeps repositories' indexes and tasks' tables."""
 
@@ -32,28 +31,17 @@ WHERE m.kind = ? AND r.round_id = ? AND m.checkpoint IS NOT NULL ORDER BY m.vers
 
 
 @dataclass(frozen=True)
-class Order:
-    """In which order candidates are tried.
-
-    ``lost``: patterns of statements that functions were made to lose, beside those of the store.
-    """
-
-    priors: Priors = field(default_factory=Priors)
-    second_look: SecondLook | None = None
-    lost: PatternLibrary = field(default_factory=PatternLibrary)
-
-
-@dataclass(frozen=True)
 class Fitted:
     """What a version is beside the memory: the order, where to look, and who writes patches.
 
     ``problems``: the train problems whose solutions the order has learned from.
     """
 
-    order: Order
+    priors: Priors
     localiser: Localiser | None
     generator: FittedGenerator | None = None
     problems: tuple[str, ...] = ()
+    second_look: SecondLook | None = None
 
 
 def in_use(store: Store) -> ModelRow | None:
@@ -125,8 +113,7 @@ def load(
     """
     caches = caches or state_dir
     if row is None:
-        known = recall(store, container, Priors())
-        return replace(known, yardstick=Yardstick(caches / INDEXES))
+        return recall(store, container, Priors(), yardstick=Yardstick(caches / INDEXES))
     for name, sha256 in row.config.get("files", {}).items():
         path = state_dir / name
         if not path.is_file() or sha256_file(path) != sha256:
@@ -143,38 +130,29 @@ def load(
         )
     memory = container.create_neural_memory(MEMORY)
     generator = load_generation(folder, container.codebook, memory)
-    order = load_order(folder)
-    known = replace(
-        recall(store, container, order.priors),
-        localiser=localiser,
-        generator=generator,
-        yardstick=Yardstick(caches / INDEXES),
-        second_look=order.second_look,
-        lost=order.lost,
-    )
+    priors, look = load_order(folder)
+    ranks = Yardstick(caches / INDEXES)
+    known = recall(store, container, priors, localiser, generator, ranks, look)
     set_apart()
     return known
 
 
-def load_order(folder: Path) -> Order:
-    """The order of candidates that a version's folder holds; those of old have less.
+def load_order(folder: Path) -> tuple[Priors, SecondLook | None]:
+    """The order of candidates that a version's folder holds; versions of old have no second look.
 
     Raises:
         CheckpointError: a file is missing or cannot be read.
     """
     look = SecondLook.load(folder / _LOOK) if (folder / _LOOK).is_dir() else None
-    lost = folder / _LOST
-    known = PatternLibrary.load(lost) if lost.is_file() else PatternLibrary()
-    return Order(Priors.load(folder / _PRIORS), look, known)
+    return Priors.load(folder / _PRIORS), look
 
 
 def _write(state_dir: Path, folder: Path, fitted: Fitted) -> dict[str, str]:
     target = state_dir / folder
     target.mkdir(parents=True, exist_ok=True)
-    fitted.order.priors.save(target / _PRIORS)
-    fitted.order.lost.save(target / _LOST)
-    if fitted.order.second_look is not None:
-        fitted.order.second_look.save(target / _LOOK)
+    fitted.priors.save(target / _PRIORS)
+    if fitted.second_look is not None:
+        fitted.second_look.save(target / _LOOK)
     if fitted.localiser is not None:
         fitted.localiser.save(target / _LOCALISER)
     if fitted.generator is not None:

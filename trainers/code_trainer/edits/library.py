@@ -92,12 +92,6 @@ class PatternLibrary:
         patterns = {key: p for key, p in self.patterns.items() if key in keys}
         return PatternLibrary(patterns, tasks, {t: self.dates[t] for t in tasks})
 
-    def joined(self, other: "PatternLibrary") -> "PatternLibrary":
-        """Return what both show; of a task that both have what ``other`` says."""
-        return PatternLibrary(
-            self.patterns | other.patterns, self.tasks | other.tasks, self.dates | other.dates
-        )
-
     def before(self, date: float) -> "PatternLibrary":
         """Return the library of the tasks whose base is older than a date."""
         return self.only(t for t, d in self.dates.items() if d is not None and d < date)

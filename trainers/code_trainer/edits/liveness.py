@@ -49,9 +49,9 @@ class Names:
         return len(self.stored - self.loaded - self.taken)
 
     @property
-    def unset(self) -> frozenset[str]:
-        """The names that are read and nowhere set."""
-        return self.loaded - self.stored - self.taken - self.defined - _BUILT_IN
+    def unset(self) -> int:
+        """The number of names that are read and nowhere set."""
+        return len(self.loaded - self.stored - self.taken - self.defined - _BUILT_IN)
 
 
 def change(before: ast.AST, after: ast.AST) -> Features:
@@ -60,7 +60,7 @@ def change(before: ast.AST, after: ast.AST) -> Features:
     return {
         "unread.parameters": float(new.unread_parameters - old.unread_parameters),
         "unread.variables": float(new.unread_variables - old.unread_variables),
-        "unset.names": float(len(new.unset) - len(old.unset)),
+        "unset.names": float(new.unset - old.unset),
     }
 
 

@@ -120,13 +120,7 @@ def _leaves(node: ast.AST) -> Iterator[tuple[ast.AST, Path]]:
 
 _ROUGH = {"name.share": 0.3, "name.near": 0.5, "name.unused": 2.0, "name.param": 0.5}
 _ROUGH |= {"name.loop": 0.5, "name.inner": 0.5, "name.local": 0.5, "name.later": -2.0}
-_ROUGH |= {
-    "name.function": -1.0,
-    "name.unset": -4.0,
-    "const.word": 0.3,
-    "attr.word": 0.5,
-    "attr.function": 1.0,
-}
+_ROUGH |= {"name.function": -1.0, "const.word": 0.3, "attr.word": 0.5, "attr.function": 1.0}
 
 
 def _rough(choice: Choice) -> float:

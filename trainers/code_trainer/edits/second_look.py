@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
-from trainers.code_trainer.edits import liveness, staleness
+from trainers.code_trainer.edits import liveness
 from trainers.code_trainer.edits.choice import Features
 from trainers.code_trainer.edits.instantiate import Candidate
 from trainers.code_trainer.edits.naturalness import Naturalness
@@ -36,7 +36,6 @@ NAMES = (
     "unread.parameters",
     "unread.variables",
     "unset.names",
-    "stale.variables",
 )
 """The features that have a weight; ``score`` is that of the first order."""
 
@@ -73,7 +72,6 @@ class SecondLook:
             "score": made.score,
             **self.naturalness.change(program.source, made.text),
             **liveness.change(program.tree, made.tree),
-            **staleness.change(program.tree, made.tree),
         }
 
     def score(self, features: Features) -> float:

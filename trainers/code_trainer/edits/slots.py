@@ -16,11 +16,9 @@ from math import log
 from typing import Any, cast
 
 from trainers.code_trainer.edits.choice import Choice, Features, Words
-from trainers.code_trainer.edits.liveness import Names
 from trainers.code_trainer.edits.new_expressions import NewExpressions, swapped
 from trainers.code_trainer.edits.program import Program, Site
 from trainers.code_trainer.edits.scope import Known
-from trainers.code_trainer.edits.staleness import Changes
 from trainers.code_trainer.edits.template import Hole, category
 from trainers.code_trainer.edits.tree import Path, form, size, walk
 from trainers.code_trainer.edits.types import alike, type_of
@@ -33,7 +31,7 @@ from trainers.code_trainer.edits.vocabulary import (
     parameters,
 )
 
-MOST_NAMES, MOST_UNSET, MOST_WORDS, MOST_EXPRESSIONS = 16, 3, 40, 24
+MOST_NAMES, MOST_WORDS, MOST_EXPRESSIONS = 16, 40, 24
 _BUILTIN_NAMES = frozenset(dir(builtins))
 
 
@@ -50,7 +48,6 @@ class Slots:
         self._words = words
         self._known: dict[tuple[object, ...], list[Choice]] = {}
         self._read: dict[Path, tuple[list[object], Counter[str]]] = {}
-        self._dangling_in: dict[Path, tuple[frozenset[str], frozenset[str]]] = {}
         self._new = NewExpressions(words, self._plain, self.choices)
         self._frequent_words: dict[str, list[tuple[str, int]]] = {}
         self._kinds = {
@@ -122,30 +119,15 @@ class Slots:
         near, types = _loads(site.statement), self._program.types(site)
         old = type_of(site.node, types)
         replaced = site.node.id if isinstance(site.node, ast.Name) else ""
-        visible = self._program.scopes.visible(site.path)
-        bound = [name for name in visible.values() if name.name != replaced]
+        visible = self._program.scopes.visible(site.path).values()
+        bound = [name for name in visible if name.name != replaced]
         bound.sort(
             key=lambda n: (n.kind in ("function", "import", "global"), abs(n.line - site.line))
         )
-        unset, stale = self._dangling(site)
-        missing = [Known(name, "unset", site.line, 0) for name in sorted(unset - visible.keys())]
-        for known in bound[:MOST_NAMES] + missing[:MOST_UNSET]:
+        for known in bound[:MOST_NAMES]:
             features = _name_features(known, site, near)
-            if known.name in stale:
-                features["name.stale"] = 1.0
             features[f"name.type.{alike(types.get(known.name, ''), old)}"] = 1.0
             yield Choice(ast.Name(known.name, ast.Load()), features)
-
-    def _dangling(self, site: Site) -> tuple[frozenset[str], frozenset[str]]:
-        """The names that the function around a place never sets, and those that it never changes.
-
-        An assignment to one of these, or a change, may be what is missing.
-        """
-        if site.function_path not in self._dangling_in:
-            node = self._program.function_node(site)
-            dangling = (Names.of(node).unset, Changes.of(node).stale)
-            self._dangling_in[site.function_path] = dangling
-        return self._dangling_in[site.function_path]
 
     def _constants(self, site: Site, kind: str) -> Iterator[Choice]:
         old = site.node.value if isinstance(site.node, ast.Constant) else None

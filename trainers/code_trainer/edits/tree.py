@@ -10,7 +10,7 @@ Step = tuple[str, int | None]
 Path = tuple[Step, ...]
 """The way from a root to a node."""
 
-_KEPT = ("_form", "_size", "_names", "_changes")
+_KEPT = ("_form", "_size", "_names")
 _SKIPPED = frozenset({"ctx", "type_comment", "kind", "type_ignores"})
 OPERATORS = (ast.operator, ast.cmpop, ast.boolop, ast.unaryop)
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -91,7 +91,7 @@ def at(root: ast.AST, path: Path) -> ast.AST:
 
 
 def bare(node: ast.AST) -> ast.AST:
-    """Return a shallow copy without what ``form``, ``size`` and others keep on a node."""
+    """Return a shallow copy without what ``form``, ``size`` and ``liveness`` keep on a node."""
     twin = copy(node)
     for kept in _KEPT:
         twin.__dict__.pop(kept, None)

@@ -22,7 +22,7 @@ CASES = [
 @pytest.mark.parametrize(("source", "wanted"), CASES)
 def test_dangling_names_are_counted(source, wanted):
     names = Names.of(ast.parse(source))
-    assert (names.unread_parameters, names.unread_variables, len(names.unset)) == wanted
+    assert (names.unread_parameters, names.unread_variables, names.unset) == wanted
 
 
 def test_a_name_that_an_edit_puts_where_something_is_assigned_is_set():
