@@ -12,6 +12,7 @@ from memory.store import Store
 from trainers.config import TrainerSettings
 from trainers.ctm import versions
 from trainers.ctm.checkpoint import checkpoints, read_state
+from trainers.ctm.curriculum import curriculum
 from trainers.ctm.preparation import WORK
 from trainers.ctm.reading import Reading
 from trainers.ctm.stage import CTMStage
@@ -19,6 +20,8 @@ from trainers.ctm_settings import CTMSettings
 from trainers.errors import CheckpointError
 from trainers.samples import program_hash
 from trainers.stage import StageContext, Stopped
+
+TICKS = curriculum("cpu")[0].iterations
 
 
 def settings(data: Path) -> TrainerSettings:
@@ -81,9 +84,9 @@ def test_every_set_has_its_figures_and_the_gate_its_reason(rounds):
     _, first, second, store = rounds
     for split in ("validation", "test_files", "test_packages"):
         assert first[split]["fix_accuracy"].keys() == {"value", "low", "high", "n"}
-        assert len(second[split]["fix_accuracy_by_tick"]) == 4
+        assert len(second[split]["fix_accuracy_by_tick"]) == TICKS
         assert second[split]["ece_before"]["n"] == 6
-    assert second["analysis"]["ticks"] == 4
+    assert second["analysis"]["ticks"] == TICKS
     assert second["reliability"] == second["test_packages"]["reliability"]
     reasons = [row["reason"] for row in store.query("SELECT reason FROM promotions")]
     assert len(reasons) == 2
@@ -96,7 +99,7 @@ def test_a_version_is_loaded_as_it_was_saved_and_a_changed_one_is_refused(rounds
     folder, _, _, store = rounds
     row = store.model("ctm-0001")
     loaded = versions.load(folder, row)
-    assert loaded.model.config.iterations == 4
+    assert loaded.model.config.iterations == TICKS
     assert loaded.reading == Reading.from_json(row.config["reading"])
     assert loaded.repairer().threshold == loaded.reading.threshold
     weights = folder / "checkpoints" / "ctm-0001" / "model.safetensors"
