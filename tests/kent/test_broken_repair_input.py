@@ -6,27 +6,14 @@ from pathlib import Path
 
 import pytest
 from box import Box
+from swe_records import BEFORE, record
 
 from kent.cli import main
 
-BEFORE, AFTER = "def f(x):\n    return x + 1\n", "def f(x):\n    return x - 1\n"
 HEAD = "--- a/a.py\n+++ b/a.py\n@@ -1,2 +1,2 @@\n def f(x):\n"
 PATCH = f"{HEAD}-    return x + 1\n+    return x - 1\n"
 STALE = f"{HEAD}-    return x * 2\n+    return x - 1\n"
 ABSENT = "1234567890" * 4
-
-
-def record(name, **changes):
-    return {
-        "task_id": name,
-        "repo": "owner/name",
-        "base_commit": None,
-        "base_date": None,
-        "issue_text": f"{name}: f adds where it should subtract",
-        "code_before": {"a.py": BEFORE},
-        "code_after": {"a.py": AFTER},
-        "patch": "",
-    } | changes
 
 
 BROKEN = (

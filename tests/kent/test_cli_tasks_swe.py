@@ -7,23 +7,9 @@ from pathlib import Path
 
 import pytest
 from box import Box
+from swe_records import AFTER, record
 
 from kent.cli import main
-
-BEFORE, AFTER = "def f(x):\n    return x + 1\n", "def f(x):\n    return x - 1\n"
-
-
-def record(name, **changes):
-    return {
-        "task_id": name,
-        "repo": "owner/name",
-        "base_commit": None,
-        "base_date": None,
-        "issue_text": f"{name} adds\nwhere it should subtract",
-        "code_before": {"a.py": BEFORE},
-        "code_after": {"a.py": AFTER},
-        "patch": "",
-    } | changes
 
 
 def write(path: Path, *records) -> str:

@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Mapping
 
+from trainers.code_trainer.edits.tree import is_docstring
 from trainers.tasks.python_source import parse
 
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
@@ -32,21 +33,12 @@ def same_program(text: str, truth: str) -> bool:
     return one is not None and one == other
 
 
-def _is_text(statement: ast.stmt) -> bool:
-    """A docstring, or another text that stands alone and does nothing."""
-    return (
-        isinstance(statement, ast.Expr)
-        and isinstance(statement.value, ast.Constant)
-        and isinstance(statement.value.value, str)
-    )
-
-
 def _plain(text: str) -> str | None:
     try:
         tree = parse(text)
         for node in ast.walk(tree):
             if isinstance(node, _DOCUMENTED):
-                node.body = [one for one in node.body if not _is_text(one)] or [ast.Pass()]
+                node.body = [one for one in node.body if not is_docstring(one)] or [ast.Pass()]
         return ast.dump(tree)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None

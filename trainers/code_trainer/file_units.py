@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import cached_property, lru_cache
 
+from trainers.code_trainer.edits.tree import first_line, is_docstring
 from trainers.code_trainer.quotes import bare
 from trainers.tasks.python_source import parse
 
@@ -53,12 +54,12 @@ def units_of(text: str, lines: Sequence[str]) -> list[Unit]:
     """
     found = []
     for node in _statements(parse(text)):
-        if node.end_lineno is None or _is_text(node):
+        if node.end_lineno is None or is_docstring(node):
             continue
         start, end = node.lineno - 1, node.end_lineno
         body: list[ast.stmt] = getattr(node, "body", None) or []
         if body:
-            end = max(start + 1, _first_line(body[0]) - 1)
+            end = max(start + 1, first_line(body[0]) - 1)
             while end > start + 1 and not lines[end - 1].split("#")[0].rstrip().endswith(":"):
                 end -= 1
         found.append(Unit(start, end, "\n".join(lines[start:end]), bool(body), node.end_lineno))
@@ -98,16 +99,3 @@ def alike(one: str, other: str) -> float:
     if matcher.real_quick_ratio() < LEAST_ALIKE or matcher.quick_ratio() < LEAST_ALIKE:
         return 0.0
     return matcher.ratio()
-
-
-def _is_text(node: ast.stmt) -> bool:
-    return (
-        isinstance(node, ast.Expr)
-        and isinstance(node.value, ast.Constant)
-        and isinstance(node.value.value, str)
-    )
-
-
-def _first_line(node: ast.stmt) -> int:
-    decorators: list[ast.expr] = getattr(node, "decorator_list", [])
-    return min([node.lineno, *(one.lineno for one in decorators)])

@@ -1,7 +1,7 @@
 """The curriculum's four stages, as the specification gives them and scaled down for a CPU.
 
-Sources: the specification's "Curriculum Learning"; the CPU's ticks and targets from KENT's research
-notes on it (section 8). Every stage rehearses 15 % of earlier classes.
+Sources: the specification's "Curriculum Learning"; the CPU's targets from KENT's research notes on
+it (section 8), its ticks as measured in docs/ctm.md. Every stage rehearses 15 % of earlier classes.
 """
 
 from typing import Literal

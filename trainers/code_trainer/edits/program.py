@@ -13,6 +13,7 @@ from trainers.code_trainer.edits.tree import (
     Path,
     at,
     children,
+    first_line,
     form,
     is_docstring,
     size,
@@ -128,9 +129,8 @@ class Program:
 
     def lines(self, node: ast.stmt) -> tuple[int, int]:
         """Return where the lines of a statement start and end, decorators included, in bytes."""
-        decorators: list[ast.expr] = getattr(node, "decorator_list", [])
-        first = min([node.lineno, *(one.lineno for one in decorators)])
-        return self.line_start(first), self.line_start((node.end_lineno or node.lineno) + 1)
+        after = (node.end_lineno or node.lineno) + 1
+        return self.line_start(first_line(node)), self.line_start(after)
 
     def sites_at(self, path: Path) -> list[Site]:
         """Return the places on a path, innermost last."""

@@ -58,7 +58,8 @@ class _Piece:
                 self._program.text(stop, self._program.end),
             )
             own_lines = self._program.text(start, stop).lstrip().startswith(_BEGINS)
-            if own_lines and text.startswith(before) and text.endswith(after):
+            longer = len(text) > len(before) + len(after)
+            if own_lines and longer and text.startswith(before) and text.endswith(after):
                 found = _alone(text[len(before) : len(text) - len(after)])
                 return found is not None and form(found) == form(at(self._tree, self._around))
         return form(ast.parse(text)) == form(self._tree)
@@ -70,7 +71,7 @@ _BEGINS = ("def ", "async ", "@")
 def _alone(text: str) -> ast.stmt | None:
     """Return the statement of some lines, wherever they stood; None where there are more."""
     body = ast.parse(text if text[:1] not in (" ", "\t") else f"if 1:\n{text}").body
-    if isinstance(body[0], ast.If):
+    if body and isinstance(body[0], ast.If):
         body = body[0].body
     return body[0] if len(body) == 1 else None
 

@@ -128,6 +128,12 @@ def spliced(node: ast.AST, field: str, start: int, stop: int, items: list[ast.AS
     return twin
 
 
+def first_line(node: ast.stmt) -> int:
+    """The line on which a statement starts, its decorators included; from 1."""
+    decorators: list[ast.expr] = getattr(node, "decorator_list", [])
+    return min([node.lineno, *(one.lineno for one in decorators)])
+
+
 def is_docstring(node: ast.AST) -> bool:
     """Tell whether a statement is only a text."""
     return (
