@@ -6,13 +6,10 @@ same test programs. Real bugs (QuixBugs, HumanEvalFix) are repaired and run in t
 
 import gc
 import json
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from memory.files import write_atomically
-from memory.records import Figure
-from sandbox import Limits, Program, Sandbox, Tests, Word, tests_from_json
 from trainers import statistics
 from trainers.clock import Clock
 from trainers.ctm import preparation
@@ -20,34 +17,25 @@ from trainers.ctm.analysis import analyse, with_repairs
 from trainers.ctm.comparison import differences, items, without_items
 from trainers.ctm.config import CTMConfig
 from trainers.ctm.curriculum import CurriculumStage
-from trainers.ctm.data.bugs_real import FILES
 from trainers.ctm.data.dataset import Dataset
-from trainers.ctm.data.grid import CTMGridEncoder, GridError
-from trainers.ctm.editable import TextProgram
+from trainers.ctm.data.grid import CTMGridEncoder
 from trainers.ctm.evaluate import for_fitting, held_out
 from trainers.ctm.measure import measure
 from trainers.ctm.model import ContinuousThoughtMachine
 from trainers.ctm.models import Kind, weights_without_embedding
 from trainers.ctm.reading import fit_reading
+from trainers.ctm.real_bugs import RealBugs, real_bugs
 from trainers.ctm.repair import Repairer
 from trainers.ctm.training import Budget, CTMTrainer, Recipe
 from trainers.errors import BenchmarkError
 from trainers.stage import StageContext, StageResult
 from trainers.tasks.swe.notes import Notes
-from trainers.tasks.swe.reading import read_tasks
-from trainers.tasks.swe.types import SWETask
 
 _RATE = 1.5e-3
 _FIRST_STEPS, _PACE_STEPS = 2, 4
 """Steps before a run: those that compile kernels, and those that are timed, to lay out its rate."""
 
 _TRM_AVERAGE = 0.999  # as in its paper; the others have none in theirs
-PROPOSED = 32
-"""Programs that one real bug is edited to where visible tests choose."""
-
-_TRIED = Limits(cpu_s=0.2, wall_s=6.0, memory_mb=256)
-"""Of a proposal under the visible tests: one that never ends costs the time of hundreds else."""
-
 _LONG_ENOUGH = 10_000_000  # samples: a schedule that no budget reaches the end of
 
 
@@ -116,7 +104,13 @@ class _Bench:
                 "it from more packages"
             )
         self.notes = Notes()
-        self.real = list(self._real())
+        sandbox = settings.sandbox
+        self.real = RealBugs(
+            real_bugs(preparation.data_folder(settings), self.notes),
+            CTMGridEncoder(self.data.tokenizer, self.data.height, self.data.width),
+            sandbox.workers or None,
+            sandbox.memory_mb,
+        )
 
     def once(self, kind: Kind, budget: Budget) -> dict[str, Any]:
         """As ``trained``; what an earlier attempt of this round finished is not done again."""
@@ -162,8 +156,8 @@ class _Bench:
             if isinstance(repairer.model, ContinuousThoughtMachine):
                 seen = analyse(repairer.model, self.samples, self.data, device=device)
                 document["analysis"] = with_repairs(seen, document)
-            document["executed_fix_accuracy"] = self._executed(repairer).to_json()
-            document["executed_fix_accuracy_proposer"] = self._proposed(repairer).to_json()
+            document["executed_fix_accuracy"] = self.real.executed(repairer).to_json()
+            document["executed_fix_accuracy_proposer"] = self.real.proposed(repairer).to_json()
         document |= {
             "n": len(self.samples),
             "weights": weights_without_embedding(trainer.model),
@@ -230,82 +224,3 @@ class _Bench:
     def _between(self, count: int) -> None:
         self.context.progress.advance(count)
         self.context.check_stop()
-
-    def _real(self) -> Iterable[SWETask]:
-        folder = preparation.data_folder(self.context.settings)
-        for file in FILES.values():
-            if folder is not None and (folder / file).is_file():
-                yield from (
-                    task
-                    for task in read_tasks(
-                        folder / file,
-                        notes=self.notes,
-                    )
-                    if task.judge is not None and task.judge.kind == "program"
-                )
-
-    def _executed(self, repairer: Repairer) -> Figure:
-        """Of real bugs, the share whose most likely repair passes all tests; n 0 without data."""
-        encoder = self._encoder()
-        programs = [TextProgram.of(_broken(task), encoder) for task in self.real]
-        texts = [cast(TextProgram, repair.program).text for repair in repairer.repair(programs)]
-        return self._right(dict(enumerate(texts)))
-
-    def _proposed(self, repairer: Repairer) -> Figure:
-        """Of real bugs, the share right where the first edit that passes what is visible is taken.
-
-        That is the model as it works in the fractal loop: it proposes, visible tests choose.
-        """
-        encoder = self._encoder()
-        jobs: list[Program] = []
-        texts: dict[str, str] = {}
-        for number, task in enumerate(self.real):
-            program = TextProgram.of(_broken(task), encoder)
-            try:
-                found = repairer.candidates(program, PROPOSED)
-            except GridError:
-                continue
-            for place, one in enumerate(found):
-                key = f"{number} {place}"
-                texts[key] = cast(TextProgram, one.program).text
-                jobs.append(Program(key, texts[key], _tests(task)[0], limits=_TRIED))
-        first: dict[int, int] = {}
-        with self._sandbox() as box:
-            for verdict in box.run_many(jobs):
-                number, place = map(int, verdict.key.split())
-                if verdict.word is Word.PASSED:
-                    first[number] = min(place, first.get(number, place))
-        return self._right({n: texts[f"{n} {place}"] for n, place in first.items()})
-
-    def _right(self, texts: Mapping[int, str]) -> Figure:
-        """The share of the real bugs whose text, by the bug's number, passes all of their tests."""
-        jobs = [
-            Program(f"{number} {part}", text, tests)
-            for number, text in texts.items()
-            for part, tests in enumerate(_tests(self.real[number]))
-        ]
-        passed = dict.fromkeys(texts, True)
-        with self._sandbox() as box:
-            for verdict in box.run_many(jobs):
-                passed[int(verdict.key.split()[0])] &= verdict.word is Word.PASSED
-        if not self.real:
-            return Figure(None, None, None, 0)
-        return statistics.wilson(sum(passed.values()), len(self.real))
-
-    def _encoder(self) -> CTMGridEncoder:
-        return CTMGridEncoder(self.data.tokenizer, self.data.height, self.data.width)
-
-    def _sandbox(self) -> Sandbox:
-        sandbox = self.context.settings.sandbox
-        return Sandbox(workers=sandbox.workers or None, limits=Limits(memory_mb=sandbox.memory_mb))
-
-
-def _broken(task: SWETask) -> str:
-    return next(iter(task.code_before.values()))
-
-
-def _tests(task: SWETask) -> list[Tests]:
-    """All tests of a program, the visible ones and the hidden ones."""
-    judge = task.judge
-    found = (judge.visible, judge.hidden) if judge is not None else ()
-    return [tests_from_json(dict(one)) for one in found if one]

@@ -10,7 +10,8 @@ from trainers.ctm.lexeme_identity import codes
 from trainers.ctm.modules.head import EditHead
 from trainers.ctm.thoughts import Thoughts
 
-_LOCATIONS = 4  # likeliest cells whose edits compete
+_LOCATIONS = 4
+"""Likeliest cells whose edits compete, at least; where many edits are asked for, half as many."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def read_edits(
     """Read the likeliest edits at ``tick`` (B,) int64 of each sample; the batch's grids only."""
     now = thoughts.only(tick)
     places = now.locations[0].softmax(-1)
-    count = min(_LOCATIONS, batch.cells)
+    count = min(max(_LOCATIONS, top_k // 2), batch.cells)
     likely, cells = places[:, :-1].topk(count, -1)  # (B, L)
     zero = torch.zeros(1, batch.size, dtype=torch.int64, device=cells.device)
     features = now.cells_at(zero, cells[None])[0]

@@ -7,14 +7,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from trainers.ctm.data.edits import MAX_EDITS, Op
+from trainers.ctm.answer import Answer, answers
+from trainers.ctm.data.edits import MAX_EDITS
 from trainers.ctm.data.grid import Grid, GridError
 from trainers.ctm.editable import Editable, Move
 from trainers.ctm.grids import Notice, grids_batch, parts
-from trainers.ctm.prediction import EditPrediction
 from trainers.ctm.repair_model import Read, RepairModel
 
 TOP_K = 8
+BEAM = 4
+"""First edits that are followed where no single one makes a broken program parse."""
 
 
 @dataclass
@@ -29,9 +31,10 @@ class Repair:
         located: (N + 1) probabilities of the cells at the first step, the last of "no fix".
         ended: ``no fix``, ``parses`` (the parser's complaint is gone), ``edits`` (eight were made),
             ``stuck`` (no edit could be applied), ``loop`` (a state came again), ``grid`` (it does
-            not fit) or ``doubt`` (what was found was too unlikely, and is taken back).
+            not fit) or ``doubt`` (what was found was too unlikely, or broke a program that had
+            parsed, and is taken back).
         sound: that the program needs no edit, at the first step.
-        fails: whether the program does not parse, at the first step.
+        fails: whether the program does not parse as it was given.
         asked: how often the model was asked for an edit.
         ticks: that it thought in all.
     """
@@ -48,6 +51,73 @@ class Repair:
     ticks: int = 0
 
 
+@dataclass
+class _Path:
+    """A repair on its way.
+
+    Attributes:
+        repair: so far.
+        seen: the programs between its edits.
+        given: its first program is the one that was given.
+        stops: the repair as it would be had it ended at each program that parses.
+    """
+
+    repair: Repair
+    seen: list[Editable]
+    given: bool
+    stops: list[Repair] = field(default_factory=list)
+
+    def advance(self, found: Answer, limit: int, complaint: bool) -> None:
+        """Make the next edit, or end; ``complaint``: the program does not parse."""
+        repair = self.repair
+        mending = repair.fails and complaint
+        repair.certainty = min(repair.certainty, found.certainty)
+        repair.asked += 1
+        repair.ticks += found.ticks
+        if repair.located is None:
+            repair.located = found.located
+            repair.sound = found.no_fix
+        if not complaint:
+            self._may_stop(found.no_fix)
+        after = _edited(repair.program, found.moves, mending)
+        if not found.fix and not (complaint and after):
+            repair.probability *= found.no_fix
+            repair.ended = "no fix"
+        elif len(repair.moves) == limit:
+            repair.ended = "edits"
+        elif after is None:
+            repair.ended = "stuck"
+        else:
+            self._edit(*after, mending)
+
+    def likeliest(self) -> Repair:
+        """The likeliest of the ways to end where the program parses; else what it has come to.
+
+        A program that was wrong once is easily thought to be wrong again: edits of which the model
+        is less sure than of the program before them are not made.
+        """
+        edited = [one for one in self.stops if one.moves or not self.given]
+        best = max(edited, key=lambda one: one.probability, default=self.repair)
+        whole = self.repair
+        return replace(best, certainty=whole.certainty, asked=whole.asked, ticks=whole.ticks)
+
+    def _may_stop(self, no_fix: float) -> None:
+        chance = self.repair.probability * no_fix
+        end = replace(self.repair, moves=[*self.repair.moves], probability=chance, ended="no fix")
+        self.stops.append(end)
+
+    def _edit(self, after: Editable, move: Move, mending: bool) -> None:
+        repair = self.repair
+        repair.program = after
+        repair.moves.append(move)
+        repair.probability *= move.probability
+        if mending and _parses(after):
+            repair.ended = "parses"
+        elif after in self.seen:
+            repair.ended = "loop"
+        self.seen.append(after)
+
+
 @dataclass(frozen=True)
 class Repairer:
     """A model that is asked for edits.
@@ -56,8 +126,10 @@ class Repairer:
     ``least`` is the probability below which a repair is not carried out; ``bf16`` is of matrix
     products.
 
-    A program that does not parse is not sound: it is always edited; of the likeliest edits the
-    first is made after which it parses, if there is one, and then nothing more is.
+    A program that is given and does not parse is not sound: it is always edited; of the likeliest
+    edits the first is made after which it parses, if there is one, and then nothing more is. Where
+    no single edit ends the complaint, ``BEAM`` first edits are followed, and the likeliest repair
+    that parses is taken. A program that parses may not do so between edits of its repair.
     """
 
     model: RepairModel
@@ -76,16 +148,36 @@ class Repairer:
             programs: sound or broken; they are not changed.
             limit: edits of one program at most.
         """
+        repairs = self._repaired(programs, limit)
+        hard = [
+            number
+            for number, one in enumerate(repairs)
+            if one.fails and not (one.ended == "parses" and len(one.moves) == 1)
+        ]
+        followed = self._beam([programs[number] for number in hard], BEAM, limit)
+        for number, found in zip(hard, followed, strict=True):
+            repairs[number] = _best_that_parses(repairs[number], found)
         return [
-            one
-            if not one.moves or one.fails or one.probability >= self.least
-            else _taken_back(one, program)
-            for one, program in zip(self._repaired(programs, limit), programs, strict=True)
+            one if one.fails or self._believed(one) else _taken_back(one, program)
+            for one, program in zip(repairs, programs, strict=True)
         ]
 
-    def _repaired(self, programs: Sequence[Editable], limit: int) -> list[Repair]:
-        repairs = [Repair(program) for program in programs]
-        seen: list[list[Editable]] = [[program] for program in programs]
+    def _believed(self, repair: Repair) -> bool:
+        """Whether the repair of a program that parses is carried out."""
+        return not repair.moves or (repair.ended == "no fix" and repair.probability >= self.least)
+
+    def _repaired(
+        self, programs: Sequence[Editable], limit: int, broken: Sequence[bool] | None = None
+    ) -> list[Repair]:
+        """Repair by the likeliest edit each time.
+
+        Args:
+            programs: as they are now.
+            limit: edits of one program at most.
+            broken: whether each did not parse as it was given; None: they are given now.
+        """
+        paths = [_Path(Repair(program), [program], broken is None) for program in programs]
+        repairs = [path.repair for path in paths]
         going = list(range(len(repairs)))
         while going:
             grids: dict[int, Grid] = {}
@@ -99,12 +191,12 @@ class Repairer:
             }
             for number, notice in notices.items():
                 if not repairs[number].asked:
-                    repairs[number].fails = bool(notice.any())
+                    repairs[number].fails = bool(notice.any()) if not broken else broken[number]
             for number, found in self._ask(grids, notices):
-                fails = bool(notices[number].any())
-                self._advance(repairs[number], seen[number], found, limit, fails)
+                complaint = bool(notices[number].any())
+                paths[number].advance(found, limit, complaint)
             going = [number for number in grids if not repairs[number].ended]
-        return repairs
+        return [path.repair if path.repair.fails else path.likeliest() for path in paths]
 
     def candidates(
         self, program: Editable, count: int = TOP_K, limit: int = MAX_EDITS
@@ -113,68 +205,34 @@ class Repairer:
 
         The program as it is stands among them with the probability of "no fix".
         """
-        grid = program.grid()
-        (_, asked), *_ = self._ask({0: grid}, {0: program.notice(grid)}, top_k=max(count, TOP_K))
-        first = [
-            Repair(
-                program,
-                [],
-                asked.no_fix,
-                asked.certainty,
-                asked.located,
-                "no fix",
-                ticks=asked.ticks,
-            )
-        ]
-        for move in asked.moves:
-            after = program.edited(move)
-            if after is not None and after != program:
-                first.append(Repair(after, [move], move.probability, asked.certainty))
-        kept = sorted(first, key=lambda one: -one.probability)[:count]
-        open_ends = [one for one in kept if not one.ended]
-        for one, rest in zip(
-            open_ends, self._repaired([one.program for one in open_ends], limit - 1), strict=True
-        ):
-            one.program, one.moves = rest.program, one.moves + rest.moves
-            one.probability *= rest.probability
-            one.asked, one.ticks = 1 + rest.asked, asked.ticks + rest.ticks
-            one.ended = rest.ended
-        unique: list[Repair] = []
-        for one in sorted(kept, key=lambda one: -one.probability):
-            if all(one.program != other.program for other in unique):
-                unique.append(one)
-        return unique
+        (found,) = self._beam([program], count, limit)
+        return found
 
-    def _advance(
-        self, repair: Repair, seen: list[Editable], found: "_Asked", limit: int, fails: bool
-    ) -> None:
-        repair.certainty = min(repair.certainty, found.certainty)
-        repair.asked += 1
-        repair.ticks += found.ticks
-        if repair.located is None:
-            repair.located = found.located
-            repair.sound = found.no_fix
-        after = _edited(repair.program, found.moves, fails)
-        if not found.fix and not (fails and after):
-            repair.probability *= found.no_fix
-            repair.ended = "no fix"
-        elif len(repair.moves) == limit:
-            repair.ended = "edits"
-        elif after is None:
-            repair.ended = "stuck"
-        else:
-            repair.program, move = after
-            repair.moves.append(move)
-            repair.probability *= move.probability
-            if fails and _parses(repair.program):
-                repair.ended = "parses"
-            elif repair.program in seen:
-                repair.ended = "loop"
-            seen.append(repair.program)
+    def _beam(self, programs: Sequence[Editable], count: int, limit: int) -> list[list[Repair]]:
+        """Of each program ``count`` different repairs at most, likeliest first.
+
+        Raises:
+            GridError: a program does not fit the grid.
+        """
+        grids = {number: program.grid() for number, program in enumerate(programs)}
+        notices = {number: programs[number].notice(grid) for number, grid in grids.items()}
+        begun: list[list[Repair]] = [[] for _ in programs]
+        for number, asked in self._ask(grids, notices, top_k=max(count, TOP_K)):
+            begun[number] = _begun(programs[number], asked, bool(notices[number].any()))[:count]
+        every = [one for each in begun for one in each if not one.ended]
+        rests = self._repaired(
+            [one.program for one in every], limit - 1, [one.fails for one in every]
+        )
+        for one, rest in zip(every, rests, strict=True):
+            one.program, one.moves, one.ended = rest.program, one.moves + rest.moves, rest.ended
+            one.probability *= rest.probability
+            one.asked += rest.asked
+            one.ticks += rest.ticks
+        return [_different(each) for each in begun]
 
     def _ask(
         self, grids: dict[int, Grid], notices: dict[int, Notice], top_k: int = TOP_K
-    ) -> Iterator[tuple[int, "_Asked"]]:
+    ) -> Iterator[tuple[int, Answer]]:
         """Predictions for grids, those of like size together."""
         numbers = sorted(grids, key=lambda number: len(grids[number].tokens))
         self.model.eval()
@@ -187,14 +245,49 @@ class Repairer:
                 found = self.model.predict(
                     batch, read=self.read, ticks=self.ticks, threshold=self.threshold, top_k=top_k
                 )
-            yield from zip(part, _asked(found, [grids[number] for number in part]), strict=True)
+            yield from zip(part, answers(found, [grids[number] for number in part]), strict=True)
 
 
-def _edited(program: Editable, moves: Sequence[Move], fails: bool) -> tuple[Editable, Move] | None:
-    """The program after the likeliest edit that can be made: after a complaint, that ends it."""
+def _begun(program: Editable, asked: Answer, fails: bool) -> list[Repair]:
+    """The program as it is and after each first edit, likeliest first."""
+    begun = [Repair(program, probability=asked.no_fix, ended="no fix")]
+    for move in asked.moves:
+        after = program.edited(move)
+        if after is not None and after != program:
+            ended = "parses" if fails and _parses(after) else ""
+            begun.append(Repair(after, [move], move.probability, ended=ended))
+    for one in begun:
+        one.certainty, one.located, one.sound = asked.certainty, asked.located, asked.no_fix
+        one.fails, one.asked, one.ticks = fails, 1, asked.ticks
+    return sorted(begun, key=lambda one: -one.probability)
+
+
+def _different(repairs: Sequence[Repair]) -> list[Repair]:
+    """Likeliest first, of equal programs the likeliest."""
+    unique: list[Repair] = []
+    for one in sorted(repairs, key=lambda one: -one.probability):
+        if all(one.program != other.program for other in unique):
+            unique.append(one)
+    return unique
+
+
+def _best_that_parses(first: Repair, found: Sequence[Repair]) -> Repair:
+    """The likeliest of some repairs after which the program parses, ``first`` where none does."""
+    ends = [one for one in (first, *found) if one.ended == "parses"]
+    best = max(ends, key=lambda one: one.probability, default=first)
+    every = [first, *found]
+    return replace(
+        best, asked=sum(one.asked for one in every), ticks=sum(one.ticks for one in every)
+    )
+
+
+def _edited(
+    program: Editable, moves: Sequence[Move], mending: bool
+) -> tuple[Editable, Move] | None:
+    """The program after the likeliest edit that can be made: to mend it, that ends a complaint."""
     made = ((after, move) for move in moves if (after := program.edited(move)) is not None)
     first = next(made, None)
-    if first is None or not fails:
+    if first is None or not mending:
         return first
     return next((one for one in (first, *made) if _parses(one[0])), first)
 
@@ -208,52 +301,3 @@ def _parses(program: Editable) -> bool:
 
 def _taken_back(repair: Repair, program: Editable) -> Repair:
     return replace(repair, program=program, moves=[], probability=repair.sound, ended="doubt")
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """One program's prediction, in lexemes."""
-
-    fix: bool
-    no_fix: float
-    certainty: float
-    ticks: int
-    located: NDArray[np.float32]
-    moves: list[Move]
-
-
-def _asked(found: EditPrediction, grids: Sequence[Grid]) -> list[_Asked]:
-    columns = [
-        column.tolist()
-        for column in (
-            found.cells,
-            found.operations,
-            found.tokens,
-            found.pointers,
-            found.probability.float(),
-        )
-    ]
-    fix, no_fix, certain, ticks = (
-        found.fix.tolist(),
-        found.no_fix.float().tolist(),
-        found.certainty.tolist(),
-        found.ticks_used.tolist(),
-    )
-    located = found.locations.float().cpu().numpy()
-    asked = []
-    for b, grid in enumerate(grids):
-        count = len(grid.tokens)
-        moves = [
-            Move(
-                int(grid.lexeme[cell]),
-                Op(op),
-                token,
-                int(grid.lexeme[pointer]) if pointer >= 0 else -1,
-                probability,
-            )
-            for cell, op, token, pointer, probability in zip(*(c[b] for c in columns), strict=True)
-            if cell < count and grid.first[cell]
-        ]
-        places = np.append(located[b, :count], located[b, -1])
-        asked.append(_Asked(fix[b], no_fix[b], certain[b], ticks[b], places, moves))
-    return asked

@@ -1,5 +1,7 @@
 """Repairing programs: the right edits lead to the right text, and nothing impossible is written."""
 
+import ast
+
 import numpy as np
 import pytest
 import torch
@@ -12,6 +14,7 @@ from trainers.ctm.editable import Move, TextProgram, of_samples
 from trainers.ctm.evaluate import evaluate, held_out
 from trainers.ctm.figures import figures, nested
 from trainers.ctm.models import build
+from trainers.ctm.prediction import EditPrediction
 from trainers.ctm.repair import Repairer
 
 CODE = "def f(a, b):\n    # sum\n    return a - b\n"
@@ -60,12 +63,12 @@ def test_pieces_and_the_end_of_the_program_are_never_edits(coder, data):
     assert state.edited(Move(0, Op.REPLACE, -1, end, 1.0)) is None
 
 
-def test_a_model_that_is_sure_nothing_is_wrong_leaves_text_untouched(coder, model):
-    torch.nn.init.zeros_(model.head.none.bias) if hasattr(model.head, "none") else None
+def test_a_sound_program_stays_as_it_is_or_becomes_one_that_parses(coder, model):
     (repair,) = Repairer(model).repair([TextProgram.of(CODE, coder)])
-    assert repair.ended in ("no fix", "edits", "stuck", "loop", "grid")
+    assert repair.ended in ("no fix", "doubt")
     if not repair.moves:
         assert repair.program.text == CODE
+    ast.parse(repair.program.text)
     assert len(repair.moves) <= 8
     assert 0 <= repair.probability <= 1
 
@@ -115,3 +118,92 @@ def test_what_does_not_parse_is_edited_until_it_does_and_no_further(model, coder
         not one.program.notice(one.program.grid()).any() for one in repairs if one.ended == "parses"
     }
     assert parses == {True}
+
+
+class Scripted(torch.nn.Module):
+    """Answers with the steps of a script, one program at a time.
+
+    A step: (lexeme, operation, vocabulary id, its probability) of edits, and that of "no fix".
+    Given a dictionary, it goes by the number of a program's cells instead of the order.
+    """
+
+    def __init__(self, *steps):
+        super().__init__()
+        self.steps = steps[0] if isinstance(steps[0], dict) else list(steps)
+
+    def predict(self, batch, *, read, ticks, threshold, top_k):
+        by_size = isinstance(self.steps, dict)
+        edits, no_fix = self.steps[batch.cells] if by_size else self.steps.pop(0)
+        firsts = batch.allowed[0].nonzero()[:, 0]
+        at, op, token, chance = (torch.tensor([column]) for column in zip(*edits, strict=True))
+        places = torch.zeros(1, batch.cells + 1)
+        places[0, -1] = no_fix
+        return EditPrediction(
+            no_fix=torch.tensor([no_fix]),
+            fix=torch.tensor([float(chance[0, 0]) > no_fix]),
+            cells=firsts[at],
+            operations=op,
+            tokens=token,
+            pointers=torch.full_like(at, -1),
+            probability=chance,
+            locations=places,
+            certainty=torch.tensor([0.9]),
+            ticks_used=torch.tensor([1]),
+            tick=torch.tensor([0]),
+        )
+
+
+def test_a_program_that_parses_may_be_broken_between_the_edits_of_its_repair(coder):
+    program = TextProgram.of("x = a\n", coder)
+    whole = coder.tokenizer.whole
+    end = program.program.values.index("a") + 1
+    insert, delete = int(Op.INSERT_BEFORE), int(Op.DELETE)
+    script = (
+        ([(end, insert, whole("("), 0.9)], 0.1),
+        # To delete the bracket again is the second choice, and the first that parses.
+        ([(end + 1, insert, whole(")"), 0.8), (end, delete, -1, 0.1)], 0.05),
+        ([(0, delete, -1, 0.05)], 0.9),
+    )
+    (repair,) = Repairer(Scripted(*script)).repair([program])
+    assert repair.program.text.replace(" ", "") == "x=a()\n"
+    assert repair.ended == "no fix"
+    assert repair.probability == pytest.approx(0.9 * 0.8 * 0.9)
+    (careful,) = Repairer(Scripted(*script), least=0.7).repair([program])
+    assert careful.program == program
+    assert careful.ended == "doubt"
+
+
+def test_of_the_ways_to_end_the_likeliest_is_taken_and_none_that_does_not_parse(coder):
+    program = TextProgram.of("x = a\n", coder)
+    whole = coder.tokenizer.whole
+    name, replace = program.program.values.index("a"), int(Op.REPLACE)
+    once = [(name, replace, whole("self"), 0.9)], 0.1
+    again = [(name, replace, whole("None"), 0.5)], 0.4
+    done = [(name, replace, whole("self"), 0.1)], 0.6
+    (repair,) = Repairer(Scripted(once, again, done)).repair([program])
+    assert repair.program.text == "x = self\n"
+    assert repair.asked == 3
+    breaks = [(name, replace, whole("("), 0.9)], 0.1
+    (kept,) = Repairer(Scripted(breaks, breaks)).repair([program], limit=1)
+    assert kept.program == program
+    assert kept.ended == "doubt"
+
+
+def test_where_no_edit_ends_the_complaint_several_are_followed(coder):
+    program = TextProgram.of("x = a ] ]\n", coder)
+    brackets = [n for n, value in enumerate(program.program.values) if value == "]"]
+    insert, delete = int(Op.INSERT_BEFORE), int(Op.DELETE)
+    wrong = brackets[0], insert, coder.tokenizer.whole("("), 0.6
+    right = brackets[0], delete, -1, 0.3
+    cells = len(program.grid().tokens)
+    worse = [(0, insert, coder.tokenizer.whole(")"), 0.9)], 0.1
+    script = {
+        cells: ([wrong, right], 0.1),
+        cells - 1: ([(brackets[0], delete, -1, 0.9)], 0.0),
+        cells + 1: worse,
+        cells + 2: worse,
+    }
+    (repair,) = Repairer(Scripted(script), batch_size=1).repair([program], limit=2)
+    assert repair.program.text.strip() == "x = a"
+    assert repair.ended == "parses"
+    assert repair.probability == pytest.approx(0.3 * 0.9)
