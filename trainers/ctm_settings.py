@@ -22,6 +22,12 @@ class CTMSettings(Section):
     data_samples: int = Field(
         1_000_000, ge=20, le=100_000_000, description="of train, where it is built"
     )
+    data_growth: int = Field(
+        0, ge=0, le=100_000_000, description="that each later round adds, new bugs in functions"
+    )
+    data_most: int = Field(
+        1_000_000, ge=20, le=100_000_000, description="of train, to which rounds let it grow"
+    )
     data_functions: int = Field(
         0, ge=0, description="read packages until so many are found; 0: as many as samples"
     )

@@ -24,6 +24,7 @@ from trainers.ctm.data.program import Program
 from trainers.ctm.data.sample import Facts, RepairSample
 from trainers.ctm.data.validate import RejectedError, pair_sample
 from trainers.ctm.training import Recipe
+from trainers.ctm.versions import KIND, version_of_round
 from trainers.hardware import fast_bf16
 from trainers.stage import StageContext
 
@@ -33,7 +34,7 @@ DATA, WORK = Path("ctm") / "data", Path("ctm") / "work"
 
 
 def data_of(context: StageContext, sources: Sequence[Package] | None = None) -> Dataset:
-    """The data set that the settings name; where they name none, one that is built once.
+    """The data set that the settings name; where they name none, one that grows with the rounds.
 
     Raises:
         CTMDataError: it is broken or of other options.
@@ -42,7 +43,7 @@ def data_of(context: StageContext, sources: Sequence[Package] | None = None) -> 
     if settings.data:
         return Dataset(Path(settings.data).expanduser())
     options = BuildOptions(
-        samples=settings.data_samples,
+        samples=_wanted(context),
         functions=settings.data_functions or settings.data_samples,
         vocabulary=settings.vocabulary,
         shard=min(_SHARD, max(1, settings.data_samples // 8)),
@@ -61,6 +62,14 @@ def data_of(context: StageContext, sources: Sequence[Package] | None = None) -> 
     installed = packages() if sources is None else sources
     build(out, options, installed, exclude=exclude, progress=progress)
     return Dataset(out)
+
+
+def _wanted(context: StageContext) -> int:
+    """Programs of train in this round, the same however often the round is begun again."""
+    settings, store = context.settings.ctm, context.store
+    before = len(store.models(KIND)) - (version_of_round(context) is not None)
+    grown = settings.data_samples + before * settings.data_growth
+    return max(settings.data_samples, min(grown, settings.data_most))
 
 
 def data_folder(settings: TrainerSettings) -> Path | None:

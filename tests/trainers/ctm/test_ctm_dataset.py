@@ -96,8 +96,38 @@ def test_a_finished_set_is_left_as_it_is_and_other_options_are_refused(built):
     before = (built / "manifest.json").stat().st_mtime_ns
     assert build(built, OPTIONS, packages()).complete
     assert (built / "manifest.json").stat().st_mtime_ns == before
-    with pytest.raises(CTMDataError, match="another samples, seed"):
-        build(built, replace(OPTIONS, seed=9, samples=10), packages())
+    assert build(built, replace(OPTIONS, samples=10, functions=5), packages()).complete
+    assert (built / "manifest.json").stat().st_mtime_ns == before
+    with pytest.raises(CTMDataError, match="another seed, vocabulary"):
+        build(built, replace(OPTIONS, seed=9, samples=10, vocabulary=1024), packages())
+
+
+def test_a_finished_set_grows_in_train_alone_also_after_a_cut(built, copied):
+    more = replace(OPTIONS, samples=OPTIONS.samples + 2 * OPTIONS.shard)
+    known = json.loads((built / "manifest.json").read_text())
+
+    def cut(phase, done, total):
+        if done > OPTIONS.samples:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        build(copied, more, [], progress=cut)
+    assert len(Dataset(copied).split("train")) == OPTIONS.samples + OPTIONS.shard
+    grown = build(copied, more, [])
+    assert grown.samples("train") == more.samples
+    assert grown.options["samples"] == more.samples
+    data, old = Dataset(copied), Dataset(built)
+    for split in ("validation", "test_files", "test_packages"):
+        assert (
+            json.loads((copied / "manifest.json").read_text())["shards"][split]
+            == (known["shards"][split])
+        )
+    keys = [data.split("train").sample(i).key for i in range(more.samples)]
+    assert keys[: OPTIONS.samples] == [
+        old.split("train").sample(i).key for i in range(OPTIONS.samples)
+    ]
+    assert len(set(keys)) == len(keys)
+    assert data.tokenizer.version == old.tokenizer.version
 
 
 def test_a_folder_with_other_files_and_no_functions_are_refused(tmp_path):

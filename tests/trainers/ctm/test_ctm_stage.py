@@ -5,12 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from conftest import packages
 
 from memory.maintenance import verify
 from memory.records import SampleRow, VerdictRow
 from memory.store import Store
 from trainers.config import TrainerSettings
-from trainers.ctm import versions
+from trainers.ctm import preparation, versions
 from trainers.ctm.checkpoint import checkpoints, read_state
 from trainers.ctm.curriculum import curriculum
 from trainers.ctm.preparation import WORK
@@ -153,3 +154,19 @@ def test_the_stores_repair_pairs_are_trained_on_and_recorded(tmp_path, built):
         "JOIN verdicts v ON v.id = t.verdict_id WHERE t.model_id = 'ctm-0001' ORDER BY v.verdict"
     )
     assert {row["verdict"]: row["code"] for row in recorded} == codes
+
+
+def test_the_data_grow_with_the_versions_to_a_limit(tmp_path, built):
+    sizes = {"data": "", "data_samples": 120, "data_growth": 80, "data_most": 240}
+    found = []
+    for _ in range(3):
+        context = context_in(tmp_path, built)
+        context.settings = TrainerSettings(ctm=CTMSettings(vocabulary=1024, **sizes))
+        before = len(preparation.data_of(context, packages()).split("train"))
+        context.store.begin_model(
+            "ctm", {}, generator_id=None, parent=None, stage_run_id=context.stage_run_id,
+            code_version="0",
+        )  # fmt: skip
+        found.append(before)
+        context.store.close_round(context.round_id, "done")
+    assert found == [120, 200, 240]

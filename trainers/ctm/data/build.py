@@ -1,7 +1,8 @@
 """Builds a data set: functions, vocabulary, collected pairs, then shard after shard.
 
 Each step is committed when it is done. A build that was killed goes on at its first missing shard
-and gives the same bytes as one that was not.
+and gives the same bytes as one that was not. A complete data set grows where more is asked for:
+train alone, with the vocabulary, the functions and the scale of difficulty that it has.
 """
 
 import json
@@ -55,7 +56,7 @@ def build(
     exclude: frozenset[str] = frozenset(),
     progress: Progress = lambda phase, done, total: None,
 ) -> Manifest:
-    """Build a data set in a folder, or go on with one.
+    """Build a data set in a folder, go on with one, or let one grow to ``options.samples``.
 
     Args:
         out: the folder.
@@ -70,7 +71,9 @@ def build(
     """
     out.mkdir(parents=True, exist_ok=True)
     manifest = _begin(out, options)
-    if manifest.complete:
+    there = manifest.complete
+    enough = manifest.samples("train") >= options.samples or "train" in manifest.fruitless
+    if there and enough:
         return manifest
     if not manifest.corpus:
         _gather(out, options, packages, exclude, manifest, progress)
@@ -80,8 +83,12 @@ def build(
         _collect(out, collect, placed, manifest)
     encoder = CTMGridEncoder(tokenizer, options.height, options.width)
     maker = ShardMaker(out, options, encoder, manifest, exclude)
-    for split in SPLITS:
+    for split in SPLITS[:1] if there else SPLITS:
         maker.fill(split, placed, progress)
+    if there:
+        manifest.options["samples"] = options.samples
+        manifest.save(out)
+        return manifest
     shards = [Shard(out / entry.name) for entry in manifest.shards["train"]]
     bugs = (shard.column("raw")[shard.column("edits") > 0] for shard in shards)
     manifest.quantiles = quantiles(float(raw) for raws in bugs for raw in raws)
@@ -99,10 +106,12 @@ def _begin(out: Path, options: BuildOptions) -> Manifest:
         manifest.save(out)
         return manifest
     manifest = load_manifest(out)
-    if manifest.options != asked:
-        differ = sorted(k for k in asked if asked[k] != manifest.options.get(k))
+    differ = {k for k in asked if asked[k] != manifest.options.get(k)}
+    if manifest.complete:  # it can grow, and what it was read from stays
+        differ -= {"samples", "functions"}
+    if differ:
         raise CTMDataError(
-            f"{out} holds a data set with another {', '.join(differ)}; choose another folder, or "
+            f"{out} holds a data set with another {', '.join(sorted(differ))}; choose another folder, or "
             "give the same options to go on"
         )
     return manifest

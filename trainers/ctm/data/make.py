@@ -94,7 +94,7 @@ class ShardMaker:
         pairs = self._pairs_of(split, placed)
         total, wanted = self.options.size(split), self.options.shard
         count = -(-total // wanted)
-        while numbers and len(entries) < count:
+        while numbers and self.manifest.samples(split) < total:
             size = min(wanted, total - self.manifest.samples(split))
             share = pairs[len(entries) :: count]
             progress(f"samples of {split}", self.manifest.samples(split), total)
