@@ -48,7 +48,7 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
             "data_samples": 12_000,
             "data_growth": 12_000,
             "data_most": 500_000,
-            "data_functions": 40_000,
+            "data_functions": 30_000,
             "vocabulary": 4096,
             "seconds": 120,
             "batch_size": 32,

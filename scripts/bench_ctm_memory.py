@@ -20,7 +20,8 @@ import torch
 from trainers.ctm.config import preset
 from trainers.ctm.curriculum import CurriculumStage
 from trainers.ctm.data.dataset import Dataset
-from trainers.ctm.training import Budget, CTMTrainer, Recipe
+from trainers.ctm.recipe import Budget, Recipe
+from trainers.ctm.training import CTMTrainer
 from trainers.heap import give_back
 
 _SAMPLES = 1_000_000  # of the stage: a schedule whose end is not reached

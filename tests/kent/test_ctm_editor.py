@@ -37,10 +37,12 @@ def test_asked_again_it_goes_on_and_never_gives_the_program_itself(editor):
     one = editor()
     first = one.edits(CODE, "Difference.", Evidence(), 3)
     rest = one.edits(CODE, "Difference.", Evidence(), 100)
+    more = one.edits(CODE, "Difference.", Evidence(), 200)
     assert len(first) == 3
     assert rest
+    assert len(more) > len(first) + len(rest)
     assert one.edits(CODE, "Difference.", Evidence(), 3) == []
-    assert len({CODE, *first, *rest}) == 1 + len(first) + len(rest)
+    assert len({CODE, *first, *rest, *more}) == 1 + len(first) + len(rest) + len(more)
 
 
 def test_what_does_not_parse_is_edited_and_what_is_too_large_is_not(editor):

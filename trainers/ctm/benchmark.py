@@ -25,8 +25,9 @@ from trainers.ctm.model import ContinuousThoughtMachine
 from trainers.ctm.models import Kind, weights_without_embedding
 from trainers.ctm.reading import fit_reading
 from trainers.ctm.real_bugs import RealBugs, real_bugs
+from trainers.ctm.recipe import Budget, Recipe
 from trainers.ctm.repair import Repairer
-from trainers.ctm.training import Budget, CTMTrainer, Recipe
+from trainers.ctm.training import CTMTrainer
 from trainers.errors import BenchmarkError
 from trainers.stage import StageContext, StageResult
 from trainers.tasks.swe.notes import Notes

@@ -23,7 +23,7 @@ from trainers.ctm.data.make import BuildOptions
 from trainers.ctm.data.program import Program
 from trainers.ctm.data.sample import Facts, RepairSample
 from trainers.ctm.data.validate import RejectedError, pair_sample
-from trainers.ctm.training import Recipe
+from trainers.ctm.recipe import Recipe
 from trainers.ctm.versions import KIND, version_of_round
 from trainers.hardware import fast_bf16
 from trainers.stage import StageContext

@@ -22,9 +22,10 @@ from trainers.ctm.evaluate import evaluate, for_fitting, held_out
 from trainers.ctm.measure import Measured, measure
 from trainers.ctm.model import ContinuousThoughtMachine
 from trainers.ctm.reading import Reading, fit_reading
+from trainers.ctm.recipe import Budget
 from trainers.ctm.repair import Repairer
 from trainers.ctm.repair_model import RepairModel
-from trainers.ctm.training import Budget, CTMTrainer
+from trainers.ctm.training import CTMTrainer
 from trainers.gate import against_champion, carry_out, looks_so_far
 from trainers.stage import StageContext, StageResult
 

@@ -9,7 +9,6 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -27,49 +26,11 @@ from trainers.ctm.data.reader import BatchReader, Position
 from trainers.ctm.data.sample import RepairSample
 from trainers.ctm.losses import RepairLoss
 from trainers.ctm.models import Kind, build
-from trainers.ctm.optimiser import CLIP, learning_rate, make_optimiser, set_rate
+from trainers.ctm.optimiser import CLIP, make_optimiser, set_rate
+from trainers.ctm.recipe import Budget, Recipe
 from trainers.ctm.repair_model import RepairModel
 from trainers.ctm.trm import exponential_average
 from trainers.errors import CheckpointError, TrainerError
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How a run is trained, whatever it is trained on.
-
-    ``extra_every``: each so-manieth step takes its batches from the extra samples, if there are
-    any. ``lowest``: the rate at a stage's end as a share of its peak. ``most_cells``: computed at
-    once; a batch of more is computed in parts whose gradients are summed, so that a batch of long
-    programs needs no more memory than others. ``average``: decay of an exponential average of the
-    weights; 0: none is kept. ``one_cosine``: the rate rises once and falls over all stages of the
-    first pass, instead of in each.
-    """
-
-    stages: tuple[CurriculumStage, ...]
-    batch_size: int = 64
-    accumulate: int = 1
-    most_cells: int = 65_536
-    weight_decay: float = 0.01
-    lowest: float = 0.05
-    extra_every: int = 20
-    save_every_s: float = 30.0
-    bf16: bool = False
-    average: float = 0.0
-    one_cosine: bool = False
-
-    @property
-    def samples_per_step(self) -> int:
-        """Of a full step."""
-        return self.batch_size * self.accumulate
-
-
-@dataclass(frozen=True)
-class Budget:
-    """When a round's training ends: the first that is reached; None: no limit."""
-
-    seconds: float | None = None
-    samples: int | None = None
-    steps: int | None = None
 
 
 class CTMTrainer:
@@ -163,8 +124,7 @@ class CTMTrainer:
         losses: list[float] = []
         before = self.state.seconds
         try:
-            while not self.stage_done and not _spent(
-                budget,
+            while not self.stage_done and not budget.spent(
                 time.monotonic() - started,
                 self.state.samples - first,
                 self.state.total - begun,
@@ -227,7 +187,8 @@ class CTMTrainer:
             for batch in self._batches()
             for part in batch.parts(self.recipe.most_cells)
         ]
-        set_rate(self._optimiser, self._rate())
+        state = self.state
+        set_rate(self._optimiser, self.recipe.rate(state.stage, state.step, state.passes))
         self.model.train()
         with self.autocast():
             runs = [self.model.supervision(batch, self._generator) for batch in batches]
@@ -239,15 +200,6 @@ class CTMTrainer:
         self.state.samples += sum(batch.size for batch in batches)
         self._whole = True
         return sum(totals) / len(totals)
-
-    def _rate(self) -> float:
-        """The learning rate of the step that comes."""
-        recipe, state = self.recipe, self.state
-        steps = [stage.steps(recipe.samples_per_step) for stage in recipe.stages]
-        peak, step, count = self.stage.lr, state.step, steps[state.stage]
-        if recipe.one_cosine and not state.passes:
-            step, count = step + sum(steps[: state.stage]), sum(steps)
-        return learning_rate(step, count, peak, peak * recipe.lowest)
 
     def _updates(self, runs: list[Iterator[RepairLoss]], sizes: list[int]) -> Iterator[float]:
         """An update for each supervision that any of the batches still has; gives mean losses."""
@@ -347,12 +299,3 @@ class CTMTrainer:
                 f"{found} is of a run with another {', '.join(differ)}; remove {found.parent} to "
                 "train anew, or set ctm back to what it was"
             )
-
-
-def _spent(budget: Budget, seconds: float, samples: int, steps: int) -> bool:
-    limits = (
-        (budget.seconds, seconds),
-        (budget.samples, samples),
-        (budget.steps, steps),
-    )
-    return any(limit is not None and used >= limit for limit, used in limits)

@@ -12,7 +12,8 @@ from trainers.ctm.config import preset
 from trainers.ctm.curriculum import curriculum, stage_filter
 from trainers.ctm.data.dataset import Dataset
 from trainers.ctm.optimiser import learning_rate
-from trainers.ctm.training import Budget, CTMTrainer, Recipe
+from trainers.ctm.recipe import Budget, Recipe
+from trainers.ctm.training import CTMTrainer
 from trainers.errors import CheckpointError, TrainerError
 
 CONFIG = preset("tiny", grid_height=64, grid_width=48, iterations=2)

@@ -111,8 +111,8 @@ def _begin(out: Path, options: BuildOptions) -> Manifest:
         differ -= {"samples", "functions"}
     if differ:
         raise CTMDataError(
-            f"{out} holds a data set with another {', '.join(sorted(differ))}; choose another folder, or "
-            "give the same options to go on"
+            f"{out} holds a data set with another {', '.join(sorted(differ))}; choose another "
+            "folder, or give the same options to go on"
         )
     return manifest
 
