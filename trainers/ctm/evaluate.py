@@ -12,8 +12,9 @@ from trainers.ctm.data.dataset import Dataset
 from trainers.ctm.data.manifest import Split
 from trainers.ctm.data.sample import RepairSample
 from trainers.ctm.editable import SampleProgram, of_samples
-from trainers.ctm.repair import Repair, Repairer
+from trainers.ctm.repair import Repairer
 from trainers.ctm.repair_model import RepairModel
+from trainers.ctm.repair_path import Repair
 from trainers.ctm.trm import TinyRecursiveModel
 
 _CHUNK = 64

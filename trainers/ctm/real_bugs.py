@@ -11,7 +11,8 @@ from trainers import statistics
 from trainers.ctm.data.bugs_real import FILES
 from trainers.ctm.data.grid import CTMGridEncoder, GridError
 from trainers.ctm.editable import TextProgram
-from trainers.ctm.repair import Repair, Repairer
+from trainers.ctm.repair import Repairer
+from trainers.ctm.repair_path import Repair
 from trainers.tasks.swe.notes import Notes
 from trainers.tasks.swe.reading import read_tasks
 from trainers.tasks.swe.types import SWETask

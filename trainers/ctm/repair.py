@@ -1,121 +1,21 @@
 """Repairs programs with a model: predict, apply the best edit, encode again, to "no fix"."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from trainers.ctm.answer import Answer, answers
 from trainers.ctm.data.edits import MAX_EDITS
 from trainers.ctm.data.grid import Grid, GridError
-from trainers.ctm.editable import Editable, Move
+from trainers.ctm.editable import Editable
 from trainers.ctm.grids import Notice, grids_batch, parts
 from trainers.ctm.repair_model import Read, RepairModel
+from trainers.ctm.repair_path import Repair, RepairPath, parses
 
 TOP_K = 8
 BEAM = 4
 """First edits that are followed where no single one makes a broken program parse."""
-
-
-@dataclass
-class Repair:
-    """What became of one program.
-
-    Attributes:
-        program: the last state.
-        moves: the edits that were made, in order.
-        probability: that the model gave to all of them and to the stop, multiplied.
-        certainty: of the location, the least of all steps.
-        located: (N + 1) probabilities of the cells at the first step, the last of "no fix".
-        ended: ``no fix``, ``parses`` (the parser's complaint is gone), ``edits`` (eight were made),
-            ``stuck`` (no edit could be applied), ``loop`` (a state came again), ``grid`` (it does
-            not fit) or ``doubt`` (what was found was too unlikely, or broke a program that had
-            parsed, and is taken back).
-        sound: that the program needs no edit, at the first step.
-        fails: whether the program does not parse as it was given.
-        asked: how often the model was asked for an edit.
-        ticks: that it thought in all.
-    """
-
-    program: Editable
-    moves: list[Move] = field(default_factory=list)
-    probability: float = 1.0
-    certainty: float = 1.0
-    located: NDArray[np.float32] | None = None
-    ended: str = ""
-    sound: float = 1.0
-    fails: bool = False
-    asked: int = 0
-    ticks: int = 0
-
-
-@dataclass
-class _Path:
-    """A repair on its way.
-
-    Attributes:
-        repair: so far.
-        seen: the programs between its edits.
-        given: its first program is the one that was given.
-        stops: the repair as it would be had it ended at each program that parses.
-    """
-
-    repair: Repair
-    seen: list[Editable]
-    given: bool
-    stops: list[Repair] = field(default_factory=list)
-
-    def advance(self, found: Answer, limit: int, complaint: bool) -> None:
-        """Make the next edit, or end; ``complaint``: the program does not parse."""
-        repair = self.repair
-        mending = repair.fails and complaint
-        repair.certainty = min(repair.certainty, found.certainty)
-        repair.asked += 1
-        repair.ticks += found.ticks
-        if repair.located is None:
-            repair.located = found.located
-            repair.sound = found.no_fix
-        if not complaint:
-            self._may_stop(found.no_fix)
-        after = _edited(repair.program, found.moves, mending)
-        if not found.fix and not (complaint and after):
-            repair.probability *= found.no_fix
-            repair.ended = "no fix"
-        elif len(repair.moves) == limit:
-            repair.ended = "edits"
-        elif after is None:
-            repair.ended = "stuck"
-        else:
-            self._edit(*after, mending)
-
-    def likeliest(self) -> Repair:
-        """The likeliest of the ways to end where the program parses; else what it has come to.
-
-        A program that was wrong once is easily thought to be wrong again: edits of which the model
-        is less sure than of the program before them are not made.
-        """
-        edited = [one for one in self.stops if one.moves or not self.given]
-        best = max(edited, key=lambda one: one.probability, default=self.repair)
-        whole = self.repair
-        return replace(best, certainty=whole.certainty, asked=whole.asked, ticks=whole.ticks)
-
-    def _may_stop(self, no_fix: float) -> None:
-        chance = self.repair.probability * no_fix
-        end = replace(self.repair, moves=[*self.repair.moves], probability=chance, ended="no fix")
-        self.stops.append(end)
-
-    def _edit(self, after: Editable, move: Move, mending: bool) -> None:
-        repair = self.repair
-        repair.program = after
-        repair.moves.append(move)
-        repair.probability *= move.probability
-        if mending and _parses(after):
-            repair.ended = "parses"
-        elif after in self.seen:
-            repair.ended = "loop"
-        self.seen.append(after)
 
 
 @dataclass(frozen=True)
@@ -156,7 +56,7 @@ class Repairer:
         ]
         followed = self._beam([programs[number] for number in hard], BEAM, limit)
         for number, found in zip(hard, followed, strict=True):
-            repairs[number] = _best_that_parses(repairs[number], found)
+            repairs[number] = _best_thatparses(repairs[number], found)
         return [
             one if one.fails or self._believed(one) else _taken_back(one, program)
             for one, program in zip(repairs, programs, strict=True)
@@ -176,7 +76,7 @@ class Repairer:
             limit: edits of one program at most.
             broken: whether each did not parse as it was given; None: they are given now.
         """
-        paths = [_Path(Repair(program), [program], broken is None) for program in programs]
+        paths = [RepairPath(Repair(program), [program], broken is None) for program in programs]
         repairs = [path.repair for path in paths]
         going = list(range(len(repairs)))
         while going:
@@ -254,7 +154,7 @@ def _begun(program: Editable, asked: Answer, fails: bool) -> list[Repair]:
     for move in asked.moves:
         after = program.edited(move)
         if after is not None and after != program:
-            ended = "parses" if fails and _parses(after) else ""
+            ended = "parses" if fails and parses(after) else ""
             begun.append(Repair(after, [move], move.probability, ended=ended))
     for one in begun:
         one.certainty, one.located, one.sound = asked.certainty, asked.located, asked.no_fix
@@ -271,7 +171,7 @@ def _different(repairs: Sequence[Repair]) -> list[Repair]:
     return unique
 
 
-def _best_that_parses(first: Repair, found: Sequence[Repair]) -> Repair:
+def _best_thatparses(first: Repair, found: Sequence[Repair]) -> Repair:
     """The likeliest of some repairs after which the program parses, ``first`` where none does."""
     ends = [one for one in (first, *found) if one.ended == "parses"]
     best = max(ends, key=lambda one: one.probability, default=first)
@@ -279,24 +179,6 @@ def _best_that_parses(first: Repair, found: Sequence[Repair]) -> Repair:
     return replace(
         best, asked=sum(one.asked for one in every), ticks=sum(one.ticks for one in every)
     )
-
-
-def _edited(
-    program: Editable, moves: Sequence[Move], mending: bool
-) -> tuple[Editable, Move] | None:
-    """The program after the likeliest edit that can be made: to mend it, that ends a complaint."""
-    made = ((after, move) for move in moves if (after := program.edited(move)) is not None)
-    first = next(made, None)
-    if first is None or not mending:
-        return first
-    return next((one for one in (first, *made) if _parses(one[0])), first)
-
-
-def _parses(program: Editable) -> bool:
-    try:
-        return not program.notice(program.grid()).any()
-    except GridError:
-        return False
 
 
 def _taken_back(repair: Repair, program: Editable) -> Repair:
