@@ -55,14 +55,14 @@ _NUMBERS: dict[str, tuple[tuple[int, int, int, float, float, int | None], ...]] 
         (48, 500_000, 2, 1e-4, 0.65, None),
         (64, 1_000_000, 3, 5e-5, 1.0, None),
     ),
-    # The whole takes about an hour of one core. The rates are those of small models; the
+    # The whole takes an hour and a quarter of one core. The rates are those of small models; the
     # specification's are for 15 M weights. A tenth of the programs have more than 420 cells, and
     # half of attention's cost: long ones come last, and the longest are only measured.
     "cpu": (
-        (2, 40_000, 1, CPU_RATE, 0.90, 256),
-        (3, 60_000, 1, CPU_RATE, 0.75, 256),
-        (4, 100_000, 1, CPU_RATE, 0.60, 256),
-        (4, 150_000, 1, CPU_RATE, 1.0, 512),
+        (2, 60_000, 1, CPU_RATE, 0.90, 256),
+        (3, 90_000, 1, CPU_RATE, 0.75, 256),
+        (4, 150_000, 1, CPU_RATE, 0.60, 256),
+        (4, 225_000, 1, CPU_RATE, 1.0, 512),
     ),
 }
 
