@@ -58,12 +58,20 @@ class Outcomes:
     seconds: float
     by_tick: NDArray[np.bool_]
 
+    @property
+    def share(self) -> NDArray[np.float64]:
+        """(S,) of ``Repair.share``."""
+        shares: NDArray[np.float64] = self.probability / np.maximum(
+            self.probability + self.sound, 1e-12
+        )
+        return shares
+
     def careful(self, least: float) -> "Outcomes":
-        """What becomes of the programs where repairs less likely than ``least`` are taken back.
+        """What becomes of the programs where repairs of a share below ``least`` are taken back.
 
         Programs that do not parse are repaired all the same; ``by_tick`` stays as it is.
         """
-        back = self.changed & ~self.fails & (self.probability < least)
+        back = self.changed & ~self.fails & (self.share < least)
         return replace(
             self,
             fixed=np.where(back, self.edits == 0, self.fixed),

@@ -1,8 +1,8 @@
 """Reading: when a version stops thinking, leaves alone, and how sure it is; fitted on validation.
 
-A repair is carried out where its probability is at least the lowest that leaves ``LEFT_ALONE`` of
-the sound programs as they are: who runs a fixer over good code loses more by a wrong edit than by
-a bug that stays.
+A repair is carried out where its share against leaving the program alone is at least the lowest
+that leaves ``LEFT_ALONE`` of the sound programs as they are: who runs a fixer over good code loses
+more by a wrong edit than by a bug that stays.
 
 Early stop: a program is read at the second tick in a row with a certainty above a threshold, the
 lowest of ``THRESHOLDS`` that costs at most ``MOST_LOST`` of the programs. Calibration:
@@ -27,8 +27,11 @@ THRESHOLDS = (0.3, 0.5, 0.65, 0.8, 0.9, 0.95, 0.98, 0.995)
 MOST_LOST = 0.01
 """Share of validation programs that stopping early may cost."""
 
-LEFT_ALONE = 0.93
-"""Share of sound validation programs that no repair may touch; some points above what is wanted."""
+LEFT_ALONE = 0.95
+"""Share of sound validation programs that no repair may touch; some points above what is wanted,
+since of programs from packages never seen more are touched."""
+
+_EVEN = 0.5  # as likely as to leave the program alone
 
 STOP_SAMPLES = 300
 """Programs on which the early stop is fitted; each threshold that is tried repairs them all."""
@@ -41,7 +44,7 @@ class Reading:
     Attributes:
         threshold: of the certainty at which thinking stops; None: all ticks are thought.
         maps: slope and shift of the log-odds for each group of programs.
-        least: the probability below which a repair is not carried out.
+        least: the share (``Repair.share``) below which a repair is not carried out.
     """
 
     threshold: float | None = None
@@ -55,7 +58,9 @@ class Reading:
 
     def to_json(self) -> dict[str, Any]:
         """As a JSON object; ``from_json`` reads it."""
-        return asdict(self)
+        document = asdict(self)
+        document["least_share"] = document.pop("least")
+        return document
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> "Reading":
@@ -66,7 +71,8 @@ class Reading:
             kept = broken = tuple(document["kept"])
             changed = mended = tuple(document["changed"])
         maps = (kept, broken, changed, mended)
-        return cls(document["threshold"], maps, document.get("least", 0.0))
+        # Earlier versions have a bound of the probability itself under "least".
+        return cls(document["threshold"], maps, document.get("least_share", _EVEN))
 
 
 def fit_reading(
@@ -105,13 +111,13 @@ def fit_reading(
 
 
 def caution(outcomes: Outcomes) -> float:
-    """The lowest probability of a repair that touches few enough of the sound programs.
+    """The lowest share of a repair that touches few enough of the sound programs.
 
     Args:
         outcomes: of validation programs, every repair carried out.
     """
     sound = np.array([name == "clean" for name in outcomes.bug_class])
-    touched = np.sort(outcomes.probability[sound & outcomes.changed])[::-1]
+    touched = np.sort(outcomes.share[sound & outcomes.changed])[::-1]
     may = int((1 - LEFT_ALONE) * sound.sum())
     if len(touched) <= may:
         return 0.0

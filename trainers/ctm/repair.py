@@ -23,8 +23,8 @@ class Repairer:
     """A model that is asked for edits.
 
     ``read`` and ``ticks`` are those of ``RepairModel.predict``; ``threshold`` stops thinking early;
-    ``least`` is the probability below which a repair is not carried out; ``bf16`` is of matrix
-    products.
+    ``least`` is the share against leaving a program alone (``Repair.share``) below which a repair
+    is not carried out; ``bf16`` is of matrix products.
 
     A program that is given and does not parse is not sound: it is always edited; of the likeliest
     edits the first is made after which it parses, if there is one, and then nothing more is. Where
@@ -64,7 +64,7 @@ class Repairer:
 
     def _believed(self, repair: Repair) -> bool:
         """Whether the repair of a program that parses is carried out."""
-        return not repair.moves or (repair.ended == "no fix" and repair.probability >= self.least)
+        return not repair.moves or (repair.ended == "no fix" and repair.share >= self.least)
 
     def _repaired(
         self, programs: Sequence[Editable], limit: int, broken: Sequence[bool] | None = None

