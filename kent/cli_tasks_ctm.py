@@ -82,7 +82,8 @@ def build_ctm(
 
     Bugs are put into functions of this Python's library and installed packages, and pairs are
     collected from linters, git, Stack Exchange and the store. It needs no network. A build that
-    was cut goes on with the same options.
+    was cut goes on with the same options; a finished one grows where more samples are
+    asked for.
     """
     from trainers.ctm.data.bugs_real import benchmark_likenesses
     from trainers.ctm.data.build import build

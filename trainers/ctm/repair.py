@@ -56,7 +56,7 @@ class Repairer:
         ]
         followed = self._beam([programs[number] for number in hard], BEAM, limit)
         for number, found in zip(hard, followed, strict=True):
-            repairs[number] = _best_thatparses(repairs[number], found)
+            repairs[number] = _best_that_parses(repairs[number], found)
         return [
             one if one.fails or self._believed(one) else _taken_back(one, program)
             for one, program in zip(repairs, programs, strict=True)
@@ -171,7 +171,7 @@ def _different(repairs: Sequence[Repair]) -> list[Repair]:
     return unique
 
 
-def _best_thatparses(first: Repair, found: Sequence[Repair]) -> Repair:
+def _best_that_parses(first: Repair, found: Sequence[Repair]) -> Repair:
     """The likeliest of some repairs after which the program parses, ``first`` where none does."""
     ends = [one for one in (first, *found) if one.ended == "parses"]
     best = max(ends, key=lambda one: one.probability, default=first)

@@ -83,7 +83,7 @@ def build(
         _collect(out, collect, placed, manifest)
     encoder = CTMGridEncoder(tokenizer, options.height, options.width)
     maker = ShardMaker(out, options, encoder, manifest, exclude)
-    for split in SPLITS[:1] if there else SPLITS:
+    for split in ("train",) if there else SPLITS:
         maker.fill(split, placed, progress)
     if there:
         manifest.options["samples"] = options.samples
