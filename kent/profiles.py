@@ -45,8 +45,6 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
         "ctm": {
             "preset": "cpu",
             "curriculum": "cpu",
-            "optimiser": "muon",
-            "learning_rate_scale": 2.0,
             "data_samples": 12_000,
             "data_growth": 12_000,
             "data_most": 500_000,

@@ -40,9 +40,6 @@ class CTMSettings(Section):
     )
     gradient_accumulation: int = Field(1, ge=1, le=1024, description="batches an update")
     weight_decay: float = Field(0.01, ge=0, le=10)
-    optimiser: Literal["adamw", "muon"] = Field(
-        "adamw", description="adamw: the specification's; muon: for the weights of linear layers"
-    )
     precision: Literal["auto", "float32", "bf16"] = Field(
         "auto", description="of matrix products; auto: bf16 where the hardware has it"
     )

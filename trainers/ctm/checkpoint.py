@@ -7,7 +7,6 @@ are kept, so that one is left whatever happens while the next is written.
 import json
 import re
 import shutil
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,6 @@ AVERAGE = "average.safetensors"
 _KEPT = 2
 _NAME = re.compile(r"step-\d{9}")
 _RANDOM = "random"
-_OF = "@{}"  # ends the names of all optimisers' moments but the first's
 
 
 @dataclass
@@ -56,7 +54,7 @@ class TrainState:
 def save_checkpoint(
     folder: Path,
     model: nn.Module,
-    optimisers: Sequence[torch.optim.Optimizer],
+    optimiser: torch.optim.Optimizer,
     generator: torch.Generator,
     state: TrainState,
     facts: dict[str, Any],
@@ -67,7 +65,7 @@ def save_checkpoint(
     Args:
         folder: of the run.
         model: its weights are stored.
-        optimisers: their moments are stored.
+        optimiser: its moments are stored.
         generator: on the CPU; its state is stored.
         state: the counters.
         facts: what a run that goes on must agree with: configuration, vocabulary, seed.
@@ -84,8 +82,7 @@ def save_checkpoint(
     part.mkdir(parents=True)
     save_file(_plain(model.state_dict()), part / WEIGHTS)
     moments = {
-        f"{number}.{name}{_OF.format(place) if place else ''}": value
-        for place, optimiser in enumerate(optimisers)
+        f"{number}.{name}": value
         for number, entries in optimiser.state_dict()["state"].items()
         for name, value in entries.items()
     }
@@ -122,13 +119,11 @@ def read_state(checkpoint: Path) -> tuple[TrainState, dict[str, Any]]:
 def restore(
     checkpoint: Path,
     model: nn.Module,
-    optimisers: Sequence[torch.optim.Optimizer],
+    optimiser: torch.optim.Optimizer,
     generator: torch.Generator,
     average: nn.Module | None = None,
 ) -> None:
     """Put a checkpoint's weights, moments, random state and average into what a run has.
-
-    Without ``optimisers`` the moments are passed over: those of a run that goes on with others.
 
     Raises:
         CheckpointError: it is broken, or of another model.
@@ -139,14 +134,12 @@ def restore(
             average.load_state_dict(load_file(checkpoint / AVERAGE))
         moments = load_file(checkpoint / MOMENTS)
         generator.set_state(moments.pop(_RANDOM))
-        for place, optimiser in enumerate(optimisers):
-            entries: dict[int, dict[str, Tensor]] = {}
-            for key, value in moments.items():
-                number, _, rest = key.partition(".")
-                name, _, other = rest.partition("@")
-                if int(other or 0) == place:
-                    entries.setdefault(int(number), {})[name] = value
-            optimiser.load_state_dict({**optimiser.state_dict(), "state": entries})
+        document = optimiser.state_dict()
+        entries: dict[int, dict[str, Tensor]] = {}
+        for key, value in moments.items():
+            number, _, name = key.partition(".")
+            entries.setdefault(int(number), {})[name] = value
+        optimiser.load_state_dict({**document, "state": entries})
     except (OSError, SafetensorError, KeyError, ValueError, RuntimeError) as error:
         raise _broken(checkpoint, error) from error
 

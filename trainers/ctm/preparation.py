@@ -127,7 +127,6 @@ def recipe_of(context: StageContext) -> Recipe:
         accumulate=settings.gradient_accumulation,
         most_cells=max(1, round(settings.most_cells * context.batch_scale)),
         weight_decay=settings.weight_decay,
-        optimiser=settings.optimiser,
         bf16=in_bf16(context.settings),
         one_cosine=settings.curriculum == "cpu",
     )

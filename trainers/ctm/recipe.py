@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from trainers.ctm.curriculum import CurriculumStage
-from trainers.ctm.optimiser import Optimiser, learning_rate
+from trainers.ctm.optimiser import learning_rate
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,6 @@ class Recipe:
     accumulate: int = 1
     most_cells: int = 65_536
     weight_decay: float = 0.01
-    optimiser: Optimiser = "adamw"
     lowest: float = 0.05
     extra_every: int = 20
     save_every_s: float = 30.0

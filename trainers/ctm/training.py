@@ -26,7 +26,7 @@ from trainers.ctm.data.reader import BatchReader, Position
 from trainers.ctm.data.sample import RepairSample
 from trainers.ctm.losses import RepairLoss
 from trainers.ctm.models import Kind, build
-from trainers.ctm.optimiser import CLIP, make_optimisers, set_rate
+from trainers.ctm.optimiser import CLIP, make_optimiser, set_rate
 from trainers.ctm.recipe import Budget, Recipe
 from trainers.ctm.repair_model import RepairModel
 from trainers.ctm.trm import exponential_average
@@ -72,13 +72,12 @@ class CTMTrainer:
             self.state, facts = checkpoint.read_state(found[-1])
             self._check(found[-1], facts)
         self.model = self._fresh()
-        self._optimisers = make_optimisers(self.model, recipe.optimiser, recipe.weight_decay)
+        self._optimiser = make_optimiser(self.model, recipe.weight_decay)
         self._average = exponential_average(self.model, recipe.average) if recipe.average else None
         if found:
-            # A run whose optimiser was changed goes on from its weights, with fresh moments.
-            same = facts.get("optimiser", "adamw") == recipe.optimiser
-            kept = self._optimisers if same else []
-            checkpoint.restore(found[-1], self.model, kept, self._generator, self._average)
+            checkpoint.restore(
+                found[-1], self.model, self._optimiser, self._generator, self._average
+            )
         self._reader = self._open()
         self._saved = time.monotonic()
 
@@ -171,10 +170,10 @@ class CTMTrainer:
         return checkpoint.save_checkpoint(
             self._folder,
             self.model,
-            self._optimisers,
+            self._optimiser,
             self._generator,
             self.state,
-            facts | {"optimiser": self.recipe.optimiser},
+            facts,
             self._average,
         )
 
@@ -189,7 +188,7 @@ class CTMTrainer:
             for part in batch.parts(self.recipe.most_cells)
         ]
         state = self.state
-        set_rate(self._optimisers, self.recipe.rate(state.stage, state.step, state.passes))
+        set_rate(self._optimiser, self.recipe.rate(state.stage, state.step, state.passes))
         self.model.train()
         with self.autocast():
             runs = [self.model.supervision(batch, self._generator) for batch in batches]
@@ -206,7 +205,7 @@ class CTMTrainer:
         """An update for each supervision that any of the batches still has; gives mean losses."""
         shares = {run: size / sum(sizes) for run, size in zip(runs, sizes, strict=True)}
         while runs:
-            self.model.zero_grad(set_to_none=True)
+            self._optimiser.zero_grad(set_to_none=True)
             going, values = [], []
             for run in runs:
                 loss = next(run, None)
@@ -220,8 +219,7 @@ class CTMTrainer:
                 mean = sum(v * s for v, s in values) / sum(s for _, s in values)
                 if not all(map(math.isfinite, (mean, norm))):
                     raise self._diverged()
-                for optimiser in self._optimisers:
-                    optimiser.step()
+                self._optimiser.step()
                 if self._average is not None:
                     self._average.update_parameters(self.model)
                 yield mean

@@ -11,8 +11,7 @@ from trainers.ctm.checkpoint import checkpoints
 from trainers.ctm.config import preset
 from trainers.ctm.curriculum import curriculum, stage_filter
 from trainers.ctm.data.dataset import Dataset
-from trainers.ctm.models import build
-from trainers.ctm.optimiser import learning_rate, make_optimisers
+from trainers.ctm.optimiser import learning_rate
 from trainers.ctm.recipe import Budget, Recipe
 from trainers.ctm.training import CTMTrainer
 from trainers.errors import CheckpointError, TrainerError
@@ -85,48 +84,6 @@ def test_a_model_with_several_updates_a_step_goes_on_exactly_too(data, tmp_path)
         again.next_stage()
     run_to(again, 2)
     assert_same(weights(again), weights(whole))
-
-
-def test_a_run_with_muon_goes_on_exactly_too(data, tmp_path):
-    recipe = replace(RECIPE, optimiser="muon")
-    whole = CTMTrainer("ctm", CONFIG, data, recipe, seed=3)
-    run_to(whole, 5)
-    with pytest.raises(Killed):
-        run_to(CTMTrainer("ctm", CONFIG, data, recipe, folder=tmp_path, seed=3), 5, die_at=3)
-    again = CTMTrainer("ctm", CONFIG, data, recipe, folder=tmp_path, seed=3)
-    run_to(again, 5)
-    assert_same(weights(again), weights(whole))
-    plain = CTMTrainer("ctm", CONFIG, data, RECIPE, seed=3)
-    run_to(plain, 5)
-    matrix = "backbone.layers.0.convolve.weight"
-    assert not torch.equal(weights(plain)[matrix], weights(whole)[matrix])
-
-
-def test_a_run_goes_on_from_its_weights_where_the_optimiser_was_changed(data, tmp_path):
-    before = CTMTrainer("ctm", CONFIG, data, RECIPE, folder=tmp_path, seed=3)
-    run_to(before, 2)
-    after = CTMTrainer(
-        "ctm", CONFIG, data, replace(RECIPE, optimiser="muon"), folder=tmp_path, seed=3
-    )
-    assert_same(weights(after), weights(before))
-    assert after.state.total == 2
-    run_to(after, 4)
-    again = CTMTrainer(
-        "ctm", CONFIG, data, replace(RECIPE, optimiser="muon"), folder=tmp_path, seed=3
-    )
-    assert_same(weights(again), weights(after))
-
-
-@pytest.mark.parametrize("kind", ["ctm", "trm", "encoder", "backbone"])
-def test_every_weight_has_one_optimiser(kind):
-    model = build(kind, CONFIG)
-    adamw, muon = (
-        [one for group in each.param_groups for one in group["params"]]
-        for each in make_optimisers(model, "muon")
-    )
-    assert sorted(map(id, [*adamw, *muon])) == sorted(map(id, model.parameters()))
-    assert all(one.ndim == 2 for one in muon)
-    assert any(one is model.grid.embedding.weight for one in adamw)
 
 
 def test_an_average_of_the_weights_goes_on_exactly_too(data, tmp_path):
@@ -221,7 +178,7 @@ def test_one_cosine_rises_once_and_falls_over_all_stages(data):
     rates = []
     for stage in range(len(STAGES)):
         trainer.train(Budget(steps=1))
-        rates.append(trainer._optimisers[0].param_groups[0]["lr"])
+        rates.append(trainer._optimiser.param_groups[0]["lr"])
         trainer.state.step = trainer.stage.steps(RECIPE.samples_per_step)
         trainer.next_stage()
     assert trainer.finished
@@ -229,4 +186,4 @@ def test_one_cosine_rises_once_and_falls_over_all_stages(data):
     again = CTMTrainer("ctm", CONFIG, data, replace(RECIPE, one_cosine=False), seed=3)
     again.next_stage()
     again.train(Budget(steps=1))
-    assert again._optimisers[0].param_groups[0]["lr"] == pytest.approx(STAGES[1].lr)
+    assert again._optimiser.param_groups[0]["lr"] == pytest.approx(STAGES[1].lr)
