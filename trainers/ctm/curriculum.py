@@ -55,9 +55,9 @@ _NUMBERS: dict[str, tuple[tuple[int, int, int, float, float, int | None], ...]] 
         (48, 500_000, 2, 1e-4, 0.65, None),
         (64, 1_000_000, 3, 5e-5, 1.0, None),
     ),
-    # The whole takes an hour and a quarter of one core. The rates are those of small models; the
-    # specification's are for 15 M weights. A tenth of the programs have more than 420 cells, and
-    # half of attention's cost: long ones come last, and the longest are only measured.
+    # The whole took 71 minutes of one core; a slower machine takes more. The rates are those of
+    # small models; the specification's are for 15 M weights. A tenth of the programs have more than
+    # 420 cells, and half of attention's cost: long ones come last, the longest are only measured.
     "cpu": (
         (2, 60_000, 1, CPU_RATE, 0.90, 256),
         (3, 90_000, 1, CPU_RATE, 0.75, 256),
