@@ -27,7 +27,7 @@ _SIZE = struct.Struct("<I")
 _NOTHING = b""
 
 # A call's CPU seconds and result in bytes: a candidate has some 4 s and 4 MiB for all of them.
-_SLOW_S = 0.2
+SLOW_S = 0.2
 _LARGE = 65_536
 
 # Runs after the reference. Each call gets inputs of its own, so that none sees another's changes.
@@ -83,7 +83,7 @@ class Job:
     """A reference solution and the inputs it is to be called with.
 
     ``only_none`` records whether a result is there at all (is not None), for results that are no
-    plain data.
+    plain data. ``slow_s``: a call that takes more CPU seconds gives nothing.
     """
 
     key: str
@@ -91,6 +91,7 @@ class Job:
     entry_point: str
     inputs: list[Arguments]
     only_none: bool = False
+    slow_s: float = SLOW_S
 
 
 @dataclass
@@ -130,7 +131,7 @@ def _program(job: Job, start: int) -> Program:
         what="value is not None" if job.only_none else "value",
         nothing=_NOTHING,
         room=_ROOM,
-        slow=_SLOW_S,
+        slow=job.slow_s,
         large=_LARGE,
         mark=_MARK,
     )

@@ -112,6 +112,10 @@ def vectors(context) -> dict[str, bytes]:
     return found
 
 
+def floats(vector: bytes) -> torch.Tensor:
+    return torch.frombuffer(bytearray(vector), dtype=torch.float16).float()
+
+
 def written(context) -> Counter[tuple[str, str]]:
     """Which texts were written for which problem, and how often."""
     found = context.store.query("SELECT problem_id, completion FROM samples")
@@ -172,7 +176,8 @@ def test_a_node_killed_in_the_middle_loses_and_doubles_nothing(
     ours, theirs = vectors(cut), vectors(whole[0])
     # Of programs with one normal form the first that came stands for all, and that may differ.
     assert len(ours) == len(theirs)
-    assert all(ours[key] == theirs[key] for key in ours.keys() & theirs.keys())
+    for key in ours.keys() & theirs.keys():  # another neighbour in a row, another rounding
+        torch.testing.assert_close(floats(ours[key]), floats(theirs[key]), rtol=5e-3, atol=1e-3)
     notices = cut.store.query("SELECT message FROM events WHERE kind = 'cluster.notice'")
     assert any("lost a worker" in row["message"] for row in notices)
 

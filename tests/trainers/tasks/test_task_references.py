@@ -4,14 +4,17 @@ from collections import Counter
 
 import pytest
 
-from sandbox import Program, Sandbox, tests_from_json
+from sandbox import Limits, Program, Sandbox, tests_from_json
 from trainers.config import TasksConfig
 from trainers.tasks import load_problems
+
+LONG = Limits(cpu_s=40.0, wall_s=160.0)
+"""Some references take four seconds of a slow machine."""
 
 
 def failures(rows):
     by_id = {row.id: row for row in rows}
-    with Sandbox(workers=2) as sandbox:
+    with Sandbox(workers=2, limits=LONG) as sandbox:
         programs = (Program(r.id, r.reference, tests_from_json(r.tests)) for r in by_id.values())
         return {v.key: (v.word, v.failure) for v in sandbox.run_many(programs) if not v.passed}
 

@@ -10,8 +10,9 @@ from trainers.code_trainer.edits.spectrum import Spectrum
 LIMITS = Limits(cpu_s=0.15, wall_s=6.0, memory_mb=256)
 """A candidate's; most take a hundredth of it, and one that loops takes it all."""
 
-HASTY = replace(LIMITS, cpu_s=0.03)
-"""Those of a first try: one candidate that loops costs as much time as hundreds that do not."""
+PATIENCE = (replace(LIMITS, cpu_s=0.03), LIMITS, replace(LIMITS, cpu_s=1.5, wall_s=12.0))
+"""Those of each try: one candidate that loops costs as much time as hundreds that do not, and a
+right one of a long task, on a slow machine, takes more than nearly all others."""
 
 
 class TestRunner:
@@ -21,13 +22,12 @@ class TestRunner:
         sandbox: where they run.
         tests: the visible ones; those that the program fails are moved to the front by
             :meth:`observe`.
-        limits: of each program.
     """
 
     __test__ = False  # not a pytest class
 
-    def __init__(self, sandbox: Sandbox, tests: Tests, *, limits: Limits = LIMITS) -> None:
-        self._sandbox, self._tests, self._limits = sandbox, tests, limits
+    def __init__(self, sandbox: Sandbox, tests: Tests) -> None:
+        self._sandbox, self._tests = sandbox, tests
 
     @property
     def tests(self) -> Tests:
@@ -43,7 +43,7 @@ class TestRunner:
         if self._tests.mode != "data":
             return None
         verdict = self._sandbox.run(
-            Program("spectrum", source, self._tests, limits=self._limits, trace=True)
+            Program("spectrum", source, self._tests, limits=LIMITS, trace=True)
         )
         traced = {t.call: t.word for t in verdict.trace if t.call is not None}
         failing = [i for i in range(len(self._tests.calls)) if traced.get(i) is not Word.PASSED]
@@ -53,12 +53,12 @@ class TestRunner:
             self._tests = replace(self._tests, calls=calls)
         return Spectrum.of(verdict)
 
-    def __call__(self, texts: Sequence[str], *, hasty: bool = False) -> list[Outcome]:
+    def __call__(self, texts: Sequence[str], patience: int = 1) -> list[Outcome]:
         """Run programs; their outcomes in order. One that the sandbox lost counts as failing.
 
-        ``hasty``: give each less time; one that needs more is ``slow``.
+        ``patience``: which of :data:`PATIENCE` each gets; one that needs more is ``slow``.
         """
-        limits = HASTY if hasty else self._limits
+        limits = PATIENCE[patience]
         programs = (
             Program(str(number), text, self._tests, limits=limits)
             for number, text in enumerate(texts)

@@ -16,9 +16,14 @@ from trainers.code_trainer.edits.instantiate import Candidate
 from trainers.code_trainer.edits.program import Program
 from trainers.code_trainer.edits.splice import NoText
 
-BATCH = 48
+BATCHES = (48, 48, 8)
+"""Candidates run at once, by patience: a batch of loops is to end soon after the search's time."""
+
 SLOW_SHARE = 0.2
 """Of the time, what is kept for candidates that took too long at first, where there are some."""
+
+MOST_PATIENCE = len(BATCHES) - 1
+"""How often those that were cut get more time."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +54,10 @@ class Outcome:
 class RunTests(Protocol):
     """Runs texts of programs against the visible tests."""
 
-    def __call__(self, texts: Sequence[str], *, hasty: bool = False) -> list[Outcome]:
-        """Return one outcome for each, in their order; ``hasty``: with less time for each."""
+    def __call__(self, texts: Sequence[str], patience: int) -> list[Outcome]:
+        """Return one outcome for each, in their order; with more ``patience`` each gets more time,
+        from 0 to :data:`MOST_PATIENCE`.
+        """
 
 
 @dataclass(frozen=True)
@@ -107,11 +114,12 @@ class _Search:
     found: Plausible | None = None
     promising: list[tuple[int, Candidate, str]] = field(default_factory=list)
     slow: list[tuple[Candidate, str, Candidate | None]] = field(default_factory=list)
-    hasty: bool = True
+    patience: int = 0
+    again: bool = False
 
     def spent(self) -> bool:
         """Tell whether the time is over; as long as there are slow ones to run again, sooner."""
-        share = 1.0 - SLOW_SHARE if self.slow and self.hasty else 1.0
+        share = 1.0 - SLOW_SHARE if self.slow and not self.again else 1.0
         return monotonic() - self.started > share * self.budget.seconds
 
     def goes_on(self) -> bool:
@@ -128,12 +136,12 @@ class _Search:
                 written.append((made, made.text))
             except NoText:
                 continue
-        outcomes = self.run_tests([text for _, text in written], hasty=self.hasty)
+        outcomes = self.run_tests([text for _, text in written], self.patience)
         for (made, text), outcome in zip(written, outcomes, strict=True):
             self.tried += 1
             if outcome.passed:
                 self.found = self.found or Plausible(text, made, self.tried, first)
-            elif self.hasty and outcome.slow:
+            elif outcome.slow and self.patience < MOST_PATIENCE:
                 self.slow.append((made, text, first))
             elif first is None and outcome.right > right:
                 self.promising.append((outcome.right, made, text))
@@ -149,10 +157,7 @@ def search(program: Program, order: Order, run_tests: RunTests, budget: Budget) 
         budget: when to stop.
     """
     state = _Search(order, run_tests, budget)
-    (start,) = run_tests([program.source], hasty=True)
-    if start.slow:
-        (start,) = run_tests([program.source])
-        state.hasty = start.slow  # a program that takes its time and ends: so will the right one
+    start = _start(state, program)
     if start.passed:
         return SearchResult(0, reproduced=False, seconds=monotonic() - state.started)
     singles = order(program)
@@ -161,16 +166,26 @@ def search(program: Program, order: Order, run_tests: RunTests, budget: Budget) 
         _pairs(state)
     if state.goes_on() and not exhausted:
         exhausted = _singles(state, singles, start.right, budget.candidates)
-    if state.found is None and state.slow:
+    while state.slow and state.goes_on():
         _slow(state)
     tried = state.found.tried if state.found else state.tried
     return SearchResult(tried, state.found, monotonic() - state.started, exhausted=exhausted)
 
 
+def _start(state: _Search, program: Program) -> Outcome:
+    """Run the program itself; where it takes its time and ends, so will the right one."""
+    for patience in range(MOST_PATIENCE + 1):
+        (start,) = state.run_tests([program.source], patience)
+        if not start.slow:
+            state.patience = patience
+            break
+    return start
+
+
 def _singles(state: _Search, order: Iterator[Candidate], right: int, until: int) -> bool:
     """Run single edits until one passes or the budget is spent; True when there are no more."""
     while state.goes_on() and state.tried < until:
-        batch = list(islice(order, min(BATCH, until - state.tried)))
+        batch = list(islice(order, min(BATCHES[state.patience], until - state.tried)))
         if not batch:
             return True
         state.batch(batch, right)
@@ -179,13 +194,17 @@ def _singles(state: _Search, order: Iterator[Candidate], right: int, until: int)
 
 def _slow(state: _Search) -> None:
     """Run those that were cut again, with more time, in the order in which they came."""
-    cut, state.slow, state.hasty = state.slow, [], False
-    for start in range(0, len(cut), BATCH):
-        batch = cut[start : start + BATCH]
-        outcomes = state.run_tests([text for _, text, _ in batch])
+    cut, state.slow, state.again = state.slow, [], True
+    state.patience += 1
+    step = BATCHES[state.patience]
+    for start in range(0, len(cut), step):
+        batch = cut[start : start + step]
+        outcomes = state.run_tests([text for _, text, _ in batch], state.patience)
         for (made, text, first), outcome in zip(batch, outcomes, strict=True):
             if outcome.passed:
                 state.found = state.found or Plausible(text, made, state.tried, first)
+            elif outcome.slow and state.patience < MOST_PATIENCE:
+                state.slow.append((made, text, first))
         if not state.goes_on():
             return
 
@@ -203,7 +222,7 @@ def _pairs(state: _Search) -> None:
     while orders and state.goes_on() and state.tried < until:
         for item in list(orders):
             right, made, order = item
-            batch = list(islice(order, BATCH))
+            batch = list(islice(order, BATCHES[state.patience]))
             if not batch:
                 orders.remove(item)
                 continue

@@ -23,6 +23,9 @@ from trainers.tasks.swe.shared import records_of
 from trainers.tasks.swe.types import Judge, SWETask, TaskSplit
 
 SOURCE = "quixbugs"
+SLOW_S = 20.0
+"""A case's CPU seconds. The set says itself which are slow; a slow machine costs it no task."""
+
 FIELDS = {
     "task_id": str,
     "repo": str,
@@ -120,8 +123,8 @@ def _job(one: Record) -> Job:
     name, code = one["entry_point"], program_of(one, "code_after", one["task_id"])
     inputs = [tuple(arguments) for arguments, _ in one["tests"]]
     if one["compare"] == "list":
-        return Job(one["task_id"], code + _LISTED.format(name=name), "kent_listed", inputs)
-    return Job(one["task_id"], code, name, inputs)
+        name, code = "kent_listed", code + _LISTED.format(name=name)
+    return Job(one["task_id"], code, name, inputs, slow_s=SLOW_S)
 
 
 def _data_tests(one: Record, found: Recorded) -> Tests:

@@ -194,4 +194,4 @@ def test_all_shared_programs_fail_before_and_pass_after(real_data):
     tasks += read_humanevalfix(real_data / "swe" / "humanevalfix.jsonl", notes=notes)
     assert len(tasks) == 27 + 110
     assert notes.left_out == 0
-    check(words(tasks, Limits(cpu_s=2.0, wall_s=120.0)))
+    check(words(tasks, Limits(cpu_s=4.0, wall_s=120.0)))
