@@ -91,7 +91,7 @@ def test_no_repository_is_one_clear_error(tmp_path):
 
 LINTED = """def pairs(one, two):
     for a, b in zip(one, two):
-        print(a, b)
+        warnings.warn(a)
     try:
         value = 1
     except ValueError as error:
@@ -115,7 +115,8 @@ def test_a_finding_with_a_fix_is_a_pair_of_the_function_around_it(tmp_path):
     counts = Counter()
     found = list(lint_pairs(package, package.files, count=lambda why: counts.update([why])))
     rules = {pair.origin["rule"] for pair in found}
-    assert {"F401", "F541", "B905"} <= rules
+    assert {"F401", "F541", "F841", "B007"} <= rules
+    assert not {"B905", "B028"} & rules
     for pair in found:
         assert pair.bug_class == "lint"
         assert pair.broken != pair.fixed

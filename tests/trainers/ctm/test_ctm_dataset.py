@@ -201,6 +201,28 @@ def test_collected_pairs_go_to_the_side_of_what_they_are_like(tmp_path):
     assert not [key for key in manifest.kept() if key[0] == "repair_pairs"]
 
 
+def test_a_function_that_a_collector_mends_is_not_given_as_sound(built, tmp_path):
+    everywhere = list(read_functions(built / "functions.jsonl"))
+    mended = {one.likeness for one in everywhere[::2]}
+
+    def collect(placed, drops):
+        for one in placed:
+            if one.likeness in mended:
+                yield Pair(
+                    one.code, one.code.replace("(", "(self, ", 1), "lint", "lint", "ruff", "g"
+                )
+
+    options = replace(OPTIONS, sources=("ruff", "synthetic"))
+    build(tmp_path / "out", options, packages(), collect=collect)
+    data = Dataset(tmp_path / "out")
+    placed = list(read_functions(tmp_path / "out" / "functions.jsonl"))
+    for split in SPLITS:
+        samples = (data.split(split).sample(i) for i in range(len(data.split(split))))
+        sound = [placed[one.facts.origin].likeness for one in samples if not len(one.edit_at)]
+        assert sound
+        assert not mended & set(sound)
+
+
 def test_benchmark_programs_are_left_out(built, tmp_path):
     placed = list(read_functions(built / "functions.jsonl"))
     known = frozenset(one.likeness for one in placed[::2])

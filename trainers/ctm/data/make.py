@@ -84,6 +84,7 @@ class ShardMaker:
     exclude: frozenset[str] = frozenset()
     seen: set[int] = field(default_factory=set)
     drops: Drops = field(default_factory=Counter)
+    faulty: frozenset[str] = frozenset()
 
     def fill(self, split: Split, placed: Sequence[Placed], progress: Progress) -> None:
         """Make the shards of a split that are missing."""
@@ -92,6 +93,8 @@ class ShardMaker:
         numbers = [number for number, one in enumerate(placed) if one.split == split]
         Random(f"{self.options.seed}/{split}").shuffle(numbers)
         pairs = self._pairs_of(split, placed)
+        # What a collector found a fault in is no sound program, though it stands in a library.
+        self.faulty = frozenset(likeness(pair.broken) for _, pair in pairs)
         total, wanted = self.options.size(split), self.options.shard
         count = -(-total // wanted)
         while numbers and self.manifest.samples(split) < total:
@@ -184,7 +187,8 @@ class ShardMaker:
         except RejectedError as why:
             self.drops["synthetic", "clean", str(why)] += 1
             return
-        made = [visit.clean()] if cleans else []
+        sound = placed[number].likeness not in self.faulty
+        made = [visit.clean()] if cleans and sound else []
         made += [visit.bug() for _ in range(min(bugs, _BUGS_PER_VISIT))]
         yield from self._new(sample for sample in made if sample is not None)
 
