@@ -22,6 +22,7 @@ SETTINGS = TrainerSettings.model_validate(
 
 @pytest.mark.weights
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_round_with_the_real_model(tmp_path):
     try:
         find_weights(SETTINGS.generator.model, SETTINGS.weights_dir)
