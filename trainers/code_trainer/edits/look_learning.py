@@ -64,7 +64,7 @@ def look(
             continue
         rows.append([features[name] for name in NAMES])
         texts.append(made.text)
-    right = np.array([outcome.passed for outcome in run_tests(texts, 0)], dtype=np.bool_)
+    right = np.array([outcome.passed for outcome in run_tests(texts, patience=0)], dtype=np.bool_)
     if not right.any():
         return None
     return Look(np.array(rows, dtype=np.float64), right)

@@ -9,13 +9,14 @@ import pytest
 
 from sandbox import Sandbox, from_asserts
 from trainers.code_trainer.edits.injection import Injector, reversed_library
-from trainers.code_trainer.edits.judging import TestRunner
+from trainers.code_trainer.edits.judging import PATIENCE, TestRunner
 from trainers.code_trainer.edits.library import PatternLibrary
 from trainers.code_trainer.edits.look_learning import fit_second_look, look
 from trainers.code_trainer.edits.naturalness import Naturalness
 from trainers.code_trainer.edits.priors import Priors
 from trainers.code_trainer.edits.program import Program
 from trainers.code_trainer.edits.ranking import Ranking
+from trainers.code_trainer.edits.search import MOST_PATIENCE
 from trainers.code_trainer.edits.second_look import NAMES, START, SecondLook
 from trainers.code_trainer.edits.splice import NoText
 from trainers.errors import CheckpointError
@@ -95,6 +96,20 @@ def test_the_weights_are_learned_from_what_passes(ranking, naturalness):
     assert none.weights == START
     learned = fit_second_look(naturalness, seen * 20)
     assert sum(map(_place(learned), seen)) <= sum(map(_place(none), seen))
+
+
+def test_a_program_that_takes_long_passes_with_more_patience():
+    """Batches and limits are of as many patiences; what is cut with little passes with the most."""
+    assert len(PATIENCE) == MOST_PATIENCE + 1
+    wait = "import time\nwhile time.process_time() < 0.4:\n    pass\n"
+    with Sandbox(workers=1) as sandbox:
+        runner = TestRunner(sandbox, TESTS)
+        found = [runner([wait + RIGHT], patience)[0] for patience in range(MOST_PATIENCE + 1)]
+    assert [(one.passed, one.slow) for one in found] == [
+        (False, True),
+        (False, True),
+        (True, False),
+    ]
 
 
 def _place(second: SecondLook):

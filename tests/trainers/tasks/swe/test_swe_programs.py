@@ -139,6 +139,14 @@ def test_each_kind_of_program_is_judged_as_its_set_judges_it(tmp_path):
     check(words(tasks))
 
 
+def test_a_case_that_takes_half_a_second_costs_no_task(tmp_path):
+    waits = "import time\n\n\ndef up(x):\n    end = time.process_time() + 0.5\n"
+    waits += "    while time.process_time() < end:\n        pass\n    return x + 1\n"
+    path = lines(tmp_path / "q.jsonl", [quix("up", "def up(x):\n    return x\n", waits)])
+    [task] = read_quixbugs(path)
+    assert len(task.judge.hidden["calls"]) == 2
+
+
 def test_near_means_within_the_last_argument_whatever_the_size(tmp_path):
     [task] = read_quixbugs(lines(tmp_path / "q.jsonl", [QUIX[3]]))
     code = "def half(x, near):\n    return x / 2 + 0.6\n"
